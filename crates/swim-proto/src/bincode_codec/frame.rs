@@ -1,0 +1,149 @@
+//! The messages of frames, laid out by hand (W10).
+
+use bincode::error::EncodeError;
+
+use super::datagram::{decode_held, encode_held};
+use super::read;
+use crate::bounded::Bounded;
+use crate::cluster::ClusterName;
+use crate::codec::{DecodeError, Frame};
+use crate::limits::FRAME_BYTES_MAX;
+use crate::message::{RefusalReason, Reply, Request};
+
+const KIND_JOIN: u8 = 1;
+const KIND_SYNC: u8 = 2;
+const KIND_PING: u8 = 3;
+const KIND_USER: u8 = 4;
+const KIND_ENTRIES: u8 = 0x81;
+const KIND_REFUSAL: u8 = 0x82;
+const KIND_ACK: u8 = 0x83;
+
+pub(super) fn encode(frame: &Frame<'_>, out: &mut Bounded<'_>) -> Result<(), EncodeError> {
+    match frame {
+        Frame::Request(request) => encode_request(request, out),
+        Frame::Reply(reply) => encode_reply(reply, out),
+    }
+}
+
+fn encode_request(request: &Request<'_>, out: &mut Bounded<'_>) -> Result<(), EncodeError> {
+    match *request {
+        Request::Join { cluster } => {
+            out.put(&[KIND_JOIN])?;
+            encode_name(cluster, out)
+        }
+        Request::Sync { from, pull } => {
+            out.put(&[KIND_SYNC])?;
+            out.put(from.as_bytes())?;
+            encode_cursor(pull, out)
+        }
+        Request::Ping { seq, target, from, held } => {
+            out.put(&[KIND_PING])?;
+            out.put(&seq.0.to_le_bytes())?;
+            out.put(&target.0.to_le_bytes())?;
+            out.put(&from.0.to_le_bytes())?;
+            encode_held(held, out)
+        }
+        Request::User { from, payload } => {
+            out.put(&[KIND_USER])?;
+            out.put(&from.0.to_le_bytes())?;
+            out.encode(&payload)
+        }
+    }
+}
+
+fn encode_reply(reply: &Reply<'_>, out: &mut Bounded<'_>) -> Result<(), EncodeError> {
+    match *reply {
+        Reply::Entries { from, next } => {
+            out.put(&[KIND_ENTRIES])?;
+            out.put(from.as_bytes())?;
+            encode_cursor(next, out)
+        }
+        Reply::Refusal { cluster, reason } => {
+            out.put(&[KIND_REFUSAL, reason_byte(reason)])?;
+            encode_name(cluster, out)
+        }
+        Reply::Ack { seq } => {
+            out.put(&[KIND_ACK])?;
+            out.put(&seq.0.to_le_bytes())
+        }
+    }
+}
+
+fn encode_name(name: &str, out: &mut Bounded<'_>) -> Result<(), EncodeError> {
+    out.put(&[u8::try_from(name.len()).map_err(|_| EncodeError::Other("a name is checked"))?])?;
+    out.put(name.as_bytes())
+}
+
+/// 0 for none, one more than the place otherwise.
+fn encode_cursor(cursor: Option<u32>, out: &mut Bounded<'_>) -> Result<(), EncodeError> {
+    out.encode(&cursor.map_or(0, |place| u64::from(place) + 1))
+}
+
+fn reason_byte(reason: RefusalReason) -> u8 {
+    match reason {
+        RefusalReason::OtherCluster => 0,
+        RefusalReason::Full => 1,
+        RefusalReason::Versions => 2,
+        RefusalReason::NotRunning => 3,
+        RefusalReason::Unknown(byte) => byte,
+    }
+}
+
+fn reason_of(byte: u8) -> RefusalReason {
+    match byte {
+        0 => RefusalReason::OtherCluster,
+        1 => RefusalReason::Full,
+        2 => RefusalReason::Versions,
+        3 => RefusalReason::NotRunning,
+        byte => RefusalReason::Unknown(byte),
+    }
+}
+
+pub(super) fn decode_request<'a>(
+    kind: u8,
+    rest: &mut &'a [u8],
+) -> Result<Request<'a>, DecodeError> {
+    Ok(match kind {
+        KIND_JOIN => Request::Join { cluster: decode_name(rest)? },
+        KIND_SYNC => Request::Sync { from: read::id(rest)?, pull: decode_cursor(rest)? },
+        KIND_PING => Request::Ping {
+            seq: read::seq(rest)?,
+            target: read::tiny(rest, "target")?,
+            from: read::tiny(rest, "from")?,
+            held: decode_held(rest)?,
+        },
+        KIND_USER => Request::User {
+            from: read::short(rest, "from")?,
+            payload: read::bytes(rest, FRAME_BYTES_MAX, "payload")?,
+        },
+        _ => return Err(DecodeError::UnknownKind),
+    })
+}
+
+pub(super) fn decode_reply<'a>(kind: u8, rest: &mut &'a [u8]) -> Result<Reply<'a>, DecodeError> {
+    Ok(match kind {
+        KIND_ENTRIES => Reply::Entries { from: read::id(rest)?, next: decode_cursor(rest)? },
+        KIND_REFUSAL => {
+            let reason = reason_of(read::byte(rest, "reason")?);
+            Reply::Refusal { cluster: decode_name(rest)?, reason }
+        }
+        KIND_ACK => Reply::Ack { seq: read::seq(rest)? },
+        _ => return Err(DecodeError::UnknownKind),
+    })
+}
+
+fn decode_name<'a>(rest: &mut &'a [u8]) -> Result<&'a str, DecodeError> {
+    const FIELD: DecodeError = DecodeError::Malformed("cluster name");
+    let length = read::byte(rest, "cluster name")?;
+    let name = read::take(rest, usize::from(length), "cluster name")?;
+    let name = core::str::from_utf8(name).map_err(|_| FIELD)?;
+    ClusterName::check(name).map_err(|_| FIELD)?;
+    Ok(name)
+}
+
+fn decode_cursor(rest: &mut &[u8]) -> Result<Option<u32>, DecodeError> {
+    match read::varint(rest, "cursor")? {
+        0 => Ok(None),
+        place => u32::try_from(place - 1).map(Some).map_err(|_| DecodeError::Malformed("cursor")),
+    }
+}

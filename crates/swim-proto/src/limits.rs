@@ -1,0 +1,24 @@
+//! The bounds of what is said. Nothing larger is sent, and nothing larger is taken.
+
+/// The most bytes of a datagram that we send unless configured otherwise.
+pub const DATAGRAM_BYTES_DEFAULT: usize = 1_400;
+/// The fewest bytes that a datagram may be limited to: any single message and record fits.
+pub const DATAGRAM_BYTES_MIN: usize = 800;
+/// The most bytes of a datagram that we take.
+pub const DATAGRAM_BYTES_MAX: usize = 65_507;
+/// The most bytes of a frame, its length field not counted.
+pub const FRAME_BYTES_MAX: usize = 65_536;
+/// The most bytes of metadata in a record.
+pub const METADATA_BYTES_MAX: usize = 512;
+/// The most bytes of a member's name.
+pub const NAME_BYTES_MAX: usize = 128;
+/// The most bytes of a whole record, fields of later versions included.
+pub const RECORD_BYTES_MAX: usize = 700;
+/// The most bytes of a cluster's name.
+pub const CLUSTER_NAME_BYTES_MAX: usize = 64;
+/// The most accusers that one suspicion or death names.
+pub const ACCUSERS_MAX: usize = 4;
+/// The most bytes of a user broadcast, so that it fits a datagram beside a ping.
+pub const BROADCAST_BYTES_MAX: usize = 512;
+/// The furthest that an incarnation may jump in a claim by anyone but its owner.
+pub const INCARNATION_JUMP_MAX: u64 = 1 << 16;
