@@ -1,0 +1,154 @@
+//! What the membership wants done, in the order in which it was decided.
+
+use alloc::boxed::Box;
+use core::net::SocketAddr;
+
+use swim_proto::{Accusers, Claim, Datagram, Held, NodeId, Record, Seq, TinyId};
+
+use crate::table::MemberIx;
+
+/// About whom something is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// This node.
+    Local,
+    /// A member of the table.
+    Member(MemberIx),
+}
+
+/// What a datagram carries besides its message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tell {
+    /// Nothing: it goes to an address that is no present member's.
+    Nothing,
+    /// The freshest news.
+    News,
+    /// What is held of this one first, then news.
+    First(Who),
+    /// Only what is held of this one.
+    Only(Who),
+    /// Only this member's record, and that it is suspect if it is.
+    Record(MemberIx),
+}
+
+/// How something about a member came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Via {
+    /// In a datagram, spread by many.
+    Gossip,
+    /// In an answer to a stale claim.
+    Correction,
+    /// In an exchange with this member.
+    Exchange(NodeId),
+}
+
+/// A question for the reliable plane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// Take me in.
+    Join,
+    /// Compare tables, because it is time or because the peer is thought dead.
+    Sync,
+    /// A ping of the probe with this number.
+    Ping {
+        /// The probe's number.
+        seq: Seq,
+        /// Who is meant.
+        target: TinyId,
+        /// What is held of it.
+        held: Held,
+    },
+}
+
+/// Something to do.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// Send a datagram.
+    Send {
+        /// To whom.
+        to: SocketAddr,
+        /// Its message.
+        message: Datagram<'static>,
+        /// What it carries besides.
+        tell: Tell,
+    },
+    /// Ask over the reliable plane, and report what comes of it.
+    Exchange {
+        /// Whom.
+        to: SocketAddr,
+        /// What.
+        ask: Ask,
+    },
+    /// What is held of this one is news. Urgent news goes first.
+    News {
+        /// About whom.
+        who: Who,
+        /// Whether it goes before other news: one's own word.
+        urgent: bool,
+    },
+    /// Nothing is held of this member any more.
+    Forget(MemberIx),
+    /// Tell the user.
+    Event(Event),
+    /// A seed has answered for the first time.
+    Joined {
+        /// Its address.
+        seed: SocketAddr,
+    },
+    /// The leave is over.
+    Left {
+        /// How many peers acknowledged it.
+        acknowledged: u32,
+        /// How many were told.
+        told: u32,
+    },
+}
+
+/// A member as it was at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberView {
+    /// Who.
+    pub id: NodeId,
+    /// What was held of it.
+    pub claim: Claim,
+    /// Its record.
+    pub record: Record,
+}
+
+/// A change in the membership.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// What changed.
+    pub kind: EventKind,
+    /// The member after the change.
+    pub member: Box<MemberView>,
+}
+
+/// What changed about a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    /// Newly present, or in a new life after it had left.
+    Joined,
+    /// Suspect or dead before, alive now.
+    Up,
+    /// Accused.
+    Suspected,
+    /// Dead.
+    Down {
+        /// Who had accused it.
+        accusers: Accusers,
+        /// Whether this node's own suspicion ran out; else the news came by gossip.
+        own: bool,
+        /// This node's local health score at that moment.
+        health: u32,
+    },
+    /// It said goodbye.
+    Left,
+    /// Its record changed.
+    Updated,
+    /// Another process uses this node's id. The member is this node.
+    Conflict {
+        /// The address in the other's record.
+        other: SocketAddr,
+    },
+}

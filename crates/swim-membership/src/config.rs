@@ -1,0 +1,333 @@
+//! What a user may tune: a preset for the situation, then single values.
+
+use core::fmt;
+use core::str::FromStr;
+use core::time::Duration;
+
+use swim_proto::limits::{DATAGRAM_BYTES_DEFAULT, DATAGRAM_BYTES_MAX, DATAGRAM_BYTES_MIN};
+
+/// A preset by situation. Each sets period, base time-out, suspicion minimum, gossip tick and the
+/// interval of healing and sync; everything else is the same in all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Profile {
+    /// One network, members that may pause for nearly 4 s: the default.
+    #[default]
+    Lan,
+    /// One network, machines that do not pause.
+    Fast,
+    /// Tests and demos on one machine.
+    Local,
+    /// Links with jitter and long round trips.
+    Wan,
+}
+
+impl Profile {
+    /// All presets.
+    pub const ALL: [Self; 4] = [Self::Lan, Self::Fast, Self::Local, Self::Wan];
+
+    /// Its name: `lan`, `fast`, `local` or `wan`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Lan => "lan",
+            Self::Fast => "fast",
+            Self::Local => "local",
+            Self::Wan => "wan",
+        }
+    }
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A text that names no preset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a profile is one of lan, fast, local, wan")]
+pub struct ParseProfileError;
+
+impl FromStr for Profile {
+    type Err = ParseProfileError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|profile| profile.as_str() == text).ok_or(ParseProfileError)
+    }
+}
+
+/// Values that cannot work together, with the names of the fields.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A duration that must not be zero is zero.
+    #[error("{0} must be longer than zero")]
+    Zero(&'static str),
+    /// A duration is longer than a day, or shorter than a millisecond.
+    #[error("{0} must be between 1 ms and 1 day")]
+    OutOfRange(&'static str),
+    /// The first field must be smaller than the second.
+    #[error("{smaller} ({smaller_value:?}) must be shorter than {larger} ({larger_value:?})")]
+    Order {
+        /// The field that should be the shorter one.
+        smaller: &'static str,
+        /// Its value.
+        smaller_value: Duration,
+        /// The field that should be the longer one.
+        larger: &'static str,
+        /// Its value.
+        larger_value: Duration,
+    },
+    /// A number is outside of its range.
+    #[error("{field} is {value}; it must be between {min} and {max}")]
+    Number {
+        /// The field.
+        field: &'static str,
+        /// Its value.
+        value: u64,
+        /// The least.
+        min: u64,
+        /// The most.
+        max: u64,
+    },
+}
+
+/// A checked configuration of one node.
+///
+/// ```
+/// use core::time::Duration;
+/// use swim_membership::{Config, Profile};
+///
+/// let config = Config::builder(Profile::Lan).suspicion_min(Duration::from_secs(6)).build()?;
+/// assert_eq!(config.period(), Duration::from_secs(1));
+///
+/// let error = Config::builder(Profile::Lan).period(Duration::from_millis(100)).build();
+/// assert!(error.unwrap_err().to_string().contains("base_timeout"));
+/// # Ok::<(), swim_membership::ConfigError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config(Builder);
+
+macro_rules! settings {
+    ($($(#[$doc:meta])* $name:ident: $type:ty,)*) => {
+        /// Chained setters over a preset; [`build`](Self::build) checks the whole.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub struct Builder {
+            $($name: $type,)*
+        }
+
+        impl Builder {
+            $($(#[$doc])*
+            #[must_use]
+            pub fn $name(mut self, $name: $type) -> Self {
+                self.$name = $name;
+                self
+            })*
+        }
+
+        impl Config {
+            $($(#[$doc])*
+            pub fn $name(&self) -> $type {
+                self.0.$name
+            })*
+        }
+    };
+}
+
+settings! {
+    /// How often a member is probed by this node: one probe a period. Default 1 s (`local` 500 ms,
+    /// `wan` 5 s). Shorter finds deaths sooner and costs traffic in proportion.
+    period: Duration,
+    /// How long a direct ping may take before relays and the reliable plane are asked. Default
+    /// 500 ms (`local` 200 ms, `wan` 3 s). Must be shorter than the period.
+    base_timeout: Duration,
+    /// How long a silent member is given to refute once enough others confirm (S3). Default 4 s
+    /// (`fast` 2 s, `local` 1 s, `wan` 15 s), times max(1, log10 n). Longer tolerates longer
+    /// pauses, and finds every death so much later.
+    suspicion_min: Duration,
+    /// α of the suspicion maximum: β·α·max(1, log10 n) periods (S3). Default 4, range 1 to 20.
+    suspicion_alpha: u32,
+    /// β of the suspicion maximum. Default 6, range 1 to 20.
+    suspicion_beta: u32,
+    /// How many independent confirmations bring a suspicion down to its minimum (S3). Default 3,
+    /// range 0 to 3; fewer in clusters that are too small.
+    confirmations: u32,
+    /// How many relays are asked after the base time-out (P4). Default 3, range 0 to 16.
+    relays: u32,
+    /// The top of the local health score (H1). Default 8, range 0 to 64; 0 switches it off.
+    health_max: u32,
+    /// How often waiting news is gossiped beside probes (G3). Default 200 ms (`local` 100 ms, `wan`
+    /// 500 ms). Nothing is sent while there is no news.
+    gossip_tick: Duration,
+    /// To how many members a gossip tick goes. Default 3, range 1 to 16.
+    gossip_fanout: u32,
+    /// λ of the transmit limit: each update is sent at most λ·⌈log10(n + 1)⌉ times (G2).
+    /// Default 4, range 1 to 16.
+    gossip_lambda: u32,
+    /// How often a whole table is compared with one random member (E4). Default 30 s (`local` 5 s,
+    /// `wan` 60 s).
+    sync_interval: Duration,
+    /// How often one dead member or absent seed is tried again (E5). Default 30 s (`local` 5 s,
+    /// `wan` 60 s).
+    healing_interval: Duration,
+    /// The deadline of one exchange on the reliable plane. Default 10 s.
+    exchange_timeout: Duration,
+    /// How long the dead and the left are remembered (T1). Default 24 h. Long enough to outlive
+    /// any rumour about them.
+    tombstone_age: Duration,
+    /// How many of the dead and left are remembered at most; beyond it the oldest goes (T1).
+    /// Default 4,096, range 1 to 1,048,576.
+    tombstones_max: u32,
+    /// How many members are held at most, tombstones not counted (T2). Default 131,072, range 2 to
+    /// 1,048,576.
+    members_max: u32,
+    /// The most bytes of a datagram that we send. Default 1,400, range 800 to 65,507.
+    datagram_bytes_max: usize,
+}
+
+impl Config {
+    /// The values of a preset, to change.
+    pub fn builder(profile: Profile) -> Builder {
+        let ms = Duration::from_millis;
+        let (period, base_timeout, suspicion_min, gossip_tick, healing) = match profile {
+            Profile::Lan => (1_000, 500, 4_000, 200, 30_000),
+            Profile::Fast => (1_000, 500, 2_000, 200, 30_000),
+            Profile::Local => (500, 200, 1_000, 100, 5_000),
+            Profile::Wan => (5_000, 3_000, 15_000, 500, 60_000),
+        };
+        Builder {
+            period: ms(period),
+            base_timeout: ms(base_timeout),
+            suspicion_min: ms(suspicion_min),
+            suspicion_alpha: 4,
+            suspicion_beta: 6,
+            confirmations: 3,
+            relays: 3,
+            health_max: 8,
+            gossip_tick: ms(gossip_tick),
+            gossip_fanout: 3,
+            gossip_lambda: 4,
+            sync_interval: ms(healing),
+            healing_interval: ms(healing),
+            exchange_timeout: ms(10_000),
+            tombstone_age: Duration::from_secs(24 * 3_600),
+            tombstones_max: 4_096,
+            members_max: 131_072,
+            datagram_bytes_max: DATAGRAM_BYTES_DEFAULT,
+        }
+    }
+
+    /// A preset as it is.
+    pub fn preset(profile: Profile) -> Self {
+        Self(Self::builder(profile))
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self::preset(Profile::Lan)
+    }
+}
+
+impl Builder {
+    /// Checks that the values can work together.
+    ///
+    /// # Errors
+    /// Names the fields that cannot.
+    pub fn build(self) -> Result<Config, ConfigError> {
+        self.check_durations()?;
+        self.check_order()?;
+        self.check_numbers()?;
+        Ok(Config(self))
+    }
+
+    fn check_durations(&self) -> Result<(), ConfigError> {
+        let least = Duration::from_millis(1);
+        let most = Duration::from_secs(24 * 3_600);
+        for (field, value) in [
+            ("period", self.period),
+            ("base_timeout", self.base_timeout),
+            ("suspicion_min", self.suspicion_min),
+            ("gossip_tick", self.gossip_tick),
+            ("sync_interval", self.sync_interval),
+            ("healing_interval", self.healing_interval),
+            ("exchange_timeout", self.exchange_timeout),
+            ("tombstone_age", self.tombstone_age),
+        ] {
+            if value.is_zero() {
+                return Err(ConfigError::Zero(field));
+            }
+            if value < least || value > most {
+                return Err(ConfigError::OutOfRange(field));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_order(&self) -> Result<(), ConfigError> {
+        let suspicion_max = self.period * self.suspicion_alpha * self.suspicion_beta;
+        for (smaller, smaller_value, larger, larger_value) in [
+            ("base_timeout", self.base_timeout, "period", self.period),
+            ("suspicion_min", self.suspicion_min, "suspicion_alpha × beta × period", suspicion_max),
+            ("suspicion_min", self.suspicion_min, "tombstone_age", self.tombstone_age),
+        ] {
+            if smaller_value >= larger_value {
+                return Err(ConfigError::Order { smaller, smaller_value, larger, larger_value });
+            }
+        }
+        Ok(())
+    }
+
+    fn check_numbers(&self) -> Result<(), ConfigError> {
+        for (field, value, min, max) in [
+            ("suspicion_alpha", u64::from(self.suspicion_alpha), 1, 20),
+            ("suspicion_beta", u64::from(self.suspicion_beta), 1, 20),
+            ("confirmations", u64::from(self.confirmations), 0, 3),
+            ("relays", u64::from(self.relays), 0, 16),
+            ("health_max", u64::from(self.health_max), 0, 64),
+            ("gossip_fanout", u64::from(self.gossip_fanout), 1, 16),
+            ("gossip_lambda", u64::from(self.gossip_lambda), 1, 16),
+            ("tombstones_max", u64::from(self.tombstones_max), 1, 1 << 20),
+            ("members_max", u64::from(self.members_max), 2, 1 << 20),
+            (
+                "datagram_bytes_max",
+                self.datagram_bytes_max as u64,
+                DATAGRAM_BYTES_MIN as u64,
+                DATAGRAM_BYTES_MAX as u64,
+            ),
+        ] {
+            if value < min || value > max {
+                return Err(ConfigError::Number { field, value, min, max });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_preset_is_a_possible_configuration() {
+        for profile in Profile::ALL {
+            assert_eq!(Config::builder(profile).build(), Ok(Config::preset(profile)));
+        }
+    }
+
+    #[test]
+    fn an_impossible_configuration_names_its_fields() {
+        let base = || Config::builder(Profile::Lan);
+        let second = Duration::from_secs(1);
+        let error = base().base_timeout(second).build().unwrap_err();
+        assert!(matches!(
+            error,
+            ConfigError::Order { smaller: "base_timeout", larger: "period", .. }
+        ));
+        let error = base().gossip_tick(Duration::ZERO).build().unwrap_err();
+        assert_eq!(error, ConfigError::Zero("gossip_tick"));
+        let error = base().relays(17).build().unwrap_err();
+        assert!(matches!(error, ConfigError::Number { field: "relays", value: 17, .. }));
+        let error = base().suspicion_min(second * 24).build().unwrap_err();
+        assert!(matches!(error, ConfigError::Order { smaller: "suspicion_min", .. }));
+    }
+}

@@ -1,0 +1,47 @@
+//! What is counted. The network's misbehaviour is never an error, so this is where it shows.
+
+/// Counts since the start of the node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Probes begun.
+    pub probes: u64,
+    /// Probes that ended without an ack.
+    pub probes_failed: u64,
+    /// Probes that asked relays and the reliable plane.
+    pub probes_indirect: u64,
+    /// Acks and nacks that belong to no probe in flight: late, doubled or forged.
+    pub acks_unexpected: u64,
+    /// Pings for another node than this one. Not answered.
+    pub pings_misdirected: u64,
+    /// Pings relayed for others.
+    pub relayed: u64,
+    /// Ping-reqs beyond the number that is relayed at once. Dropped.
+    pub relays_full: u64,
+    /// Suspicions that this node raised.
+    pub suspicions_raised: u64,
+    /// Deaths that this node declared.
+    pub deaths_declared: u64,
+    /// Times that this node raised its incarnation to refute.
+    pub refutations: u64,
+    /// Claims that were older than what is held. Dropped.
+    pub claims_stale: u64,
+    /// Claims too far above what the member itself has said. Dropped.
+    pub claims_jumped: u64,
+    /// Claims about members that are not held. Dropped, and their record asked for.
+    pub claims_unknown: u64,
+    /// Records that break the rules of the wire. Dropped.
+    pub records_bad: u64,
+    /// New members beyond the most that are held. Dropped.
+    pub members_full: u64,
+    /// Tombstones forgotten before their time for want of room.
+    pub tombstones_full: u64,
+    /// Short ids that named more than one member. Dropped.
+    pub ids_ambiguous: u64,
+    /// Answers to stale claims.
+    pub corrections: u64,
+    /// Contradictions that one exchange had no room for.
+    pub contradictions_full: u64,
+    /// Signs of another process with this node's id.
+    pub conflicts: u64,
+}

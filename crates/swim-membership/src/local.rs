@@ -1,0 +1,174 @@
+//! This node's own word: its incarnation and record, and when it may be raised (R1 to R4).
+
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use swim_proto::{Claim, Incarnation, NodeId, Record, State, TinyId};
+
+use crate::time::Instant;
+
+/// Refutations come at most this often (R2).
+const RAISE_INTERVAL: Duration = Duration::from_secs(1);
+/// A foreign record that comes again within this time is another process with our id (R4).
+const CONFLICT_WINDOW: Duration = Duration::from_secs(10);
+/// How often a node in conflict refutes (R4).
+const CONFLICT_INTERVAL: Duration = Duration::from_secs(60);
+
+/// This node, as it speaks of itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Local {
+    pub(crate) id: NodeId,
+    pub(crate) tiny: TinyId,
+    pub(crate) record: Record,
+    pub(crate) incarnation: Incarnation,
+    /// Alive, or left between two lives.
+    pub(crate) state: State,
+    /// The number to rise above as soon as the rate allows it.
+    pending: Option<Incarnation>,
+    may_raise_at: Instant,
+    foreign_at: Option<Instant>,
+    in_conflict: bool,
+}
+
+/// What came of a claim about this node that is not its own word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refutation {
+    /// The incarnation was raised: tell it.
+    Raised,
+    /// It will be, when the rate allows it.
+    Later,
+}
+
+impl Local {
+    pub(crate) fn new(id: NodeId, tiny: TinyId, record: Record) -> Self {
+        Self {
+            id,
+            tiny,
+            record,
+            incarnation: Incarnation::FIRST,
+            state: State::Alive,
+            pending: None,
+            may_raise_at: Instant::ZERO,
+            foreign_at: None,
+            in_conflict: false,
+        }
+    }
+
+    pub(crate) fn claim(&self) -> Claim {
+        Claim::new(self.incarnation, self.state)
+    }
+
+    /// Rises above `heard`, now or as soon as the rate allows it (R1, R2).
+    pub(crate) fn refute(&mut self, now: Instant, heard: Incarnation) -> Refutation {
+        let heard = self.pending.map_or(heard, |pending| pending.max(heard));
+        self.pending = Some(heard);
+        self.raise_due(now)
+    }
+
+    /// Makes a raise that waits, if its time has come.
+    pub(crate) fn raise_due(&mut self, now: Instant) -> Refutation {
+        match self.pending {
+            Some(heard) if now >= self.may_raise_at => {
+                self.pending = None;
+                self.incarnation = self.incarnation.max(heard).next();
+                let interval = if self.in_conflict { CONFLICT_INTERVAL } else { RAISE_INTERVAL };
+                self.may_raise_at = now + interval;
+                Refutation::Raised
+            }
+            _ => Refutation::Later,
+        }
+    }
+
+    /// When a raise that waits may be made.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.pending.map_or(Instant::NEVER, |_| self.may_raise_at)
+    }
+
+    /// A record that is not ours was claimed for an incarnation at or above our own. Returns
+    /// whether this is the moment to report a conflict (R4).
+    pub(crate) fn on_foreign_record(&mut self, now: Instant) -> bool {
+        let again = self.foreign_at.is_some_and(|before| now - before <= CONFLICT_WINDOW);
+        let report = again && !self.in_conflict;
+        self.in_conflict = again;
+        self.foreign_at = Some(now);
+        if report {
+            self.may_raise_at = self.may_raise_at.max(now + CONFLICT_INTERVAL);
+        }
+        report
+    }
+
+    /// The next own word: a new record, a new life.
+    pub(crate) fn advance(&mut self, state: State) {
+        self.incarnation = self.pending.take().map_or(self.incarnation, |heard| {
+            self.incarnation.max(heard)
+        });
+        if state == State::Alive {
+            self.incarnation = self.incarnation.next();
+        }
+        self.state = state;
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.record.address()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use swim_proto::{RecordFields, Versions};
+
+    fn local() -> Local {
+        let record = RecordFields {
+            address: "127.0.0.1:1".parse().unwrap(),
+            versions: Versions::default(),
+            name: "",
+            metadata: &[],
+            later: &[],
+        };
+        Local::new(NodeId::from_bytes([1; 16]), TinyId(1), record.build().unwrap())
+    }
+
+    fn at(seconds: u64) -> Instant {
+        Instant::ZERO + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn r1_a_refutation_rises_above_what_was_heard() {
+        let mut local = local();
+        assert_eq!(local.refute(at(1), Incarnation(7)), Refutation::Raised);
+        assert_eq!(local.incarnation, Incarnation(8));
+    }
+
+    #[test]
+    fn r2_a_flood_of_accusations_raises_the_incarnation_once_a_second() {
+        let mut local = local();
+        for micros in 0..1_000 {
+            local.refute(at(10) + Duration::from_micros(micros), local.incarnation);
+        }
+        assert_eq!(local.incarnation, Incarnation(2));
+        assert_eq!(local.deadline(), at(11));
+        assert_eq!(local.raise_due(at(11)), Refutation::Raised);
+        assert_eq!(local.incarnation, Incarnation(3));
+    }
+
+    #[test]
+    fn r4_a_foreign_record_that_comes_again_is_a_conflict_and_then_refuted_once_a_minute() {
+        let mut local = local();
+        assert!(!local.on_foreign_record(at(1)));
+        assert_eq!(local.refute(at(1), Incarnation(1)), Refutation::Raised);
+        assert!(local.on_foreign_record(at(3)));
+        assert_eq!(local.refute(at(3), Incarnation(3)), Refutation::Later);
+        assert_eq!(local.deadline(), at(63));
+        assert!(!local.on_foreign_record(at(4)), "it is reported once");
+    }
+
+    #[test]
+    fn l1_leaving_keeps_the_incarnation_and_the_next_life_raises_it() {
+        let mut local = local();
+        local.advance(State::Left);
+        assert_eq!(local.claim(), Claim::new(Incarnation(1), State::Left));
+        local.advance(State::Alive);
+        assert_eq!(local.claim(), Claim::new(Incarnation(2), State::Alive));
+    }
+}

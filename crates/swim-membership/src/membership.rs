@@ -1,0 +1,391 @@
+//! The machine: what comes in changes the table, and what should happen is queued as actions.
+
+mod detect;
+mod messages;
+mod news;
+mod own;
+mod repair;
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::{RngExt, SeedableRng};
+use swim_proto::{
+    Accusers, Claim, ClusterTag, Held, NodeId, Part, Record, Seq, ShortId, State, Subject, TinyId,
+};
+
+use crate::action::{Action, Event, EventKind, MemberView, Via, Who};
+use crate::config::Config;
+use crate::counters::Counters;
+use crate::deadlines::Deadlines;
+use crate::health::LocalHealth;
+use crate::local::Local;
+use crate::probe::Probes;
+use crate::relay::Relays;
+use crate::seeds::Seeds;
+use crate::suspicion::Suspicion;
+use crate::table::{Lookup, MemberIx, Table};
+use crate::time::Instant;
+
+/// Changes beyond this number that nobody has drained are not listed one by one any more.
+const CHANGES_MAX: usize = 65_536;
+/// Contradictions that one exchange answers.
+const CONTRADICTIONS_MAX: usize = 1_024;
+
+/// Where something about a member came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The address that sent it.
+    pub address: SocketAddr,
+    /// How it came.
+    pub via: Via,
+}
+
+/// Who is there, as one node knows it.
+#[derive(Debug)]
+pub struct Membership {
+    config: Config,
+    tag: ClusterTag,
+    local: Local,
+    table: Table,
+    rng: Xoshiro256PlusPlus,
+    health: LocalHealth,
+    probes: Probes,
+    relays: Relays,
+    suspicions: Deadlines<Suspicion>,
+    /// The dead and left, with those who had accused them; the deadline is when to forget.
+    tombstones: Deadlines<Accusers>,
+    seeds: Seeds,
+    leaving: Option<own::Leaving>,
+    probe_at: Instant,
+    sync_at: Instant,
+    heal_at: Instant,
+    heal_seed_next: bool,
+    /// Whom we have answered in this period, so that each gets one answer (G6).
+    answered: Vec<SocketAddr>,
+    answered_until: Instant,
+    contradictions: Vec<Who>,
+    changes: Vec<NodeId>,
+    changes_lost: bool,
+    actions: VecDeque<Action>,
+    counters: Counters,
+    scratch: Vec<MemberIx>,
+}
+
+impl Membership {
+    /// A node alone, in its first life. `seed` decides every random choice.
+    pub fn new(
+        config: Config,
+        id: NodeId,
+        record: Record,
+        tag: ClusterTag,
+        seed: u64,
+        now: Instant,
+    ) -> Self {
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
+        let local = Local::new(id, id.short(tag).tiny(), record);
+        Self {
+            tag,
+            local,
+            table: Table::new(tag),
+            health: LocalHealth::new(config.health_max()),
+            probes: Probes::new(Seq(rng.random())),
+            relays: Relays::default(),
+            suspicions: Deadlines::default(),
+            tombstones: Deadlines::default(),
+            seeds: Seeds::default(),
+            leaving: None,
+            probe_at: Instant::NEVER,
+            sync_at: now + config.sync_interval(),
+            heal_at: now + config.healing_interval(),
+            heal_seed_next: false,
+            answered: Vec::new(),
+            answered_until: now,
+            contradictions: Vec::new(),
+            changes: Vec::new(),
+            changes_lost: false,
+            actions: VecDeque::new(),
+            counters: Counters::default(),
+            scratch: Vec::new(),
+            rng,
+            config,
+        }
+    }
+
+    /// What should happen next, in the order in which it was decided.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is wanted.
+    pub fn deadline(&self) -> Instant {
+        if self.local.state == State::Left {
+            return self.leaving.as_ref().map_or(Instant::NEVER, own::Leaving::deadline);
+        }
+        let first = |deadline: Option<(Instant, MemberIx)>| deadline.map_or(Instant::NEVER, |d| d.0);
+        let (sync_at, heal_at) = self.repair_deadlines();
+        [
+            self.probe_at,
+            self.probes.deadline(),
+            self.relays.deadline(),
+            first(self.suspicions.first()),
+            first(self.tombstones.first()),
+            self.local.deadline(),
+            self.seeds.deadline(),
+            sync_at,
+            heal_at,
+        ]
+        .into_iter()
+        .min()
+        .unwrap_or(Instant::NEVER)
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.local.state == State::Left {
+            self.on_leaving_due(now);
+            return;
+        }
+        self.on_probes_due(now);
+        self.on_relays_due(now);
+        self.on_suspicions_due(now);
+        self.on_period_due(now);
+        self.on_raise_due(now);
+        self.on_seeds_due(now);
+        self.on_repair_due(now);
+        self.on_tombstones_due(now);
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The members other than this node.
+    pub fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// How many members are present, this node included while it has not left.
+    pub fn present(&self) -> usize {
+        self.table.present() + usize::from(self.local.state == State::Alive)
+    }
+
+    /// This node's id.
+    pub fn id(&self) -> NodeId {
+        self.local.id
+    }
+
+    /// The short id of this node.
+    pub fn short(&self) -> ShortId {
+        self.local.id.short(self.tag)
+    }
+
+    /// The 4 bytes that name this node.
+    pub fn tiny(&self) -> TinyId {
+        self.local.tiny
+    }
+
+    /// This node as it speaks of itself.
+    pub fn local(&self) -> MemberView {
+        let (id, record) = (self.local.id, self.local.record.clone());
+        MemberView { id, claim: self.local.claim(), record }
+    }
+
+    /// A member as it is held.
+    pub fn view(&self, ix: MemberIx) -> MemberView {
+        let entry = self.table.held(ix);
+        MemberView { id: entry.id, claim: entry.claim(), record: entry.record().clone() }
+    }
+
+    /// Where a member is reached.
+    pub fn address(&self, ix: MemberIx) -> SocketAddr {
+        self.table.held(ix).record().address()
+    }
+
+    /// What is counted.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// This node's local health score, 0 (well) to the configured maximum.
+    pub fn health(&self) -> u32 {
+        self.health.score()
+    }
+
+    /// How many suspicions run.
+    pub fn suspicions(&self) -> usize {
+        self.suspicions.len()
+    }
+
+    /// Calls `each` for every member whose claim or record has changed since the last call, or
+    /// that was forgotten. Returns `false` when there were more than can be listed: then the
+    /// whole table is to be read.
+    #[must_use]
+    pub fn drain_changes(&mut self, mut each: impl FnMut(NodeId)) -> bool {
+        self.changes.drain(..).for_each(&mut each);
+        !core::mem::take(&mut self.changes_lost)
+    }
+
+    /// The present member that is named so and reached at this address, or nobody.
+    pub fn present_at(&self, tiny: TinyId, address: SocketAddr) -> Option<MemberIx> {
+        self.held_at(tiny, address).filter(|&ix| self.table.held(ix).claim().state.is_present())
+    }
+
+    fn held_at(&self, tiny: TinyId, address: SocketAddr) -> Option<MemberIx> {
+        match self.table.find_tiny(tiny) {
+            Lookup::Found(ix) => Some(ix).filter(|&ix| self.address(ix) == address),
+            Lookup::Unknown | Lookup::Ambiguous => None,
+        }
+    }
+
+    /// The present member of this short id.
+    pub fn present_short(&self, short: ShortId) -> Option<MemberIx> {
+        match self.table.find_subject(Subject::Short(short)) {
+            Lookup::Found(ix) => Some(ix).filter(|&ix| self.table.held(ix).claim().state.is_present()),
+            Lookup::Unknown | Lookup::Ambiguous => None,
+        }
+    }
+
+    /// What is held of this one, as it is told to others; `None` if it was forgotten.
+    pub fn part(&self, who: Who) -> Option<Part<'_>> {
+        let Who::Member(ix) = who else {
+            return Some(self.own_part());
+        };
+        let entry = self.table.entry(ix)?;
+        let Claim { incarnation, state } = entry.claim();
+        let subject = self.table.subject(ix);
+        Some(match state {
+            State::Alive => {
+                Part::Alive { id: entry.id, incarnation, record: entry.record().as_bytes() }
+            }
+            State::Suspect => {
+                let accusers = self.suspicions.value(ix).map(Suspicion::accusers);
+                Part::Suspect { subject, incarnation, accusers: accusers.unwrap_or_default() }
+            }
+            State::Dead => {
+                let accusers = self.tombstones.value(ix).copied().unwrap_or_default();
+                Part::Dead { subject, incarnation, accusers }
+            }
+            State::Left => Part::Left { subject, incarnation },
+        })
+    }
+
+    /// The record of a member as its owner last gave it, whatever else is held of it.
+    pub fn record_part(&self, ix: MemberIx) -> Part<'_> {
+        let entry = self.table.held(ix);
+        let (incarnation, record) = (entry.record_incarnation(), entry.record().as_bytes());
+        Part::Alive { id: entry.id, incarnation, record }
+    }
+
+    /// The state in which a member is held.
+    pub fn view_state(&self, ix: MemberIx) -> State {
+        self.table.held(ix).claim().state
+    }
+
+    /// Whether what is held of a member is more than its record says: it is suspect.
+    pub fn is_suspect(&self, ix: MemberIx) -> bool {
+        self.table.held(ix).claim().state == State::Suspect
+    }
+
+    fn own_part(&self) -> Part<'_> {
+        let (id, incarnation) = (self.local.id, self.local.incarnation);
+        match self.local.state {
+            State::Left => Part::Left { subject: Subject::Full(id), incarnation },
+            _ => Part::Alive { id, incarnation, record: self.local.record.as_bytes() },
+        }
+    }
+
+    fn held_of(&self, ix: MemberIx) -> Held {
+        let entry = self.table.held(ix);
+        Held { claim: entry.claim(), record: entry.record().hash() as u16 }
+    }
+
+    /// Writes a claim and everything that hangs on the state: rounds, suspicion, tombstone,
+    /// probes in flight, and the list of changes.
+    fn set_claim(&mut self, now: Instant, ix: MemberIx, claim: Claim, accusers: Accusers) {
+        let before = self.table.held(ix).claim().state;
+        self.table.set_claim(ix, claim, &mut self.rng);
+        if claim.state != State::Suspect {
+            self.suspicions.remove(ix);
+        }
+        if claim.state.is_present() {
+            self.tombstones.remove(ix);
+            self.arm_probe(now);
+        } else {
+            self.bury(now, ix, before, accusers);
+        }
+        self.on_changed(ix);
+    }
+
+    /// A member is not present any more: nobody probes it, and it is remembered for a while (T1).
+    fn bury(&mut self, now: Instant, ix: MemberIx, before: State, accusers: Accusers) {
+        self.probes.forget(ix);
+        self.relays.forget(ix);
+        if before.is_present() {
+            self.tombstones.set(ix, now + self.config.tombstone_age(), accusers);
+        }
+        while self.tombstones.len() > self.config.tombstones_max() as usize {
+            let Some((_, oldest)) = self.tombstones.first() else { break };
+            self.counters.tombstones_full += 1;
+            self.forget(oldest);
+        }
+    }
+
+    fn forget(&mut self, ix: MemberIx) {
+        self.tombstones.remove(ix);
+        self.contradictions.retain(|&who| who != Who::Member(ix));
+        self.on_changed(ix);
+        self.table.remove(ix);
+        self.actions.push_back(Action::Forget(ix));
+    }
+
+    fn on_tombstones_due(&mut self, now: Instant) {
+        while let Some((at, ix)) = self.tombstones.first() {
+            if at > now {
+                break;
+            }
+            self.forget(ix);
+        }
+    }
+
+    fn on_changed(&mut self, ix: MemberIx) {
+        if self.changes.len() < CHANGES_MAX {
+            self.changes.push(self.table.held(ix).id);
+        } else {
+            self.changes_lost = true;
+        }
+    }
+
+    fn emit(&mut self, ix: MemberIx, kind: EventKind) {
+        let member = Box::new(self.view(ix));
+        self.actions.push_back(Action::Event(Event { kind, member }));
+    }
+
+    fn tell_news(&mut self, ix: MemberIx) {
+        self.actions.push_back(Action::News { who: Who::Member(ix), urgent: false });
+    }
+
+    /// Checks what must hold after every input. For tests and simulations: it costs O(n).
+    ///
+    /// # Panics
+    /// When an invariant is broken, which is a fault of this crate.
+    pub fn check(&self) {
+        self.table.check();
+        for ix in self.suspicions.members() {
+            let state = self.table.held(ix).claim().state;
+            assert_eq!(state, State::Suspect, "only a suspect has a suspicion");
+        }
+        for ix in self.tombstones.members() {
+            let state = self.table.held(ix).claim().state;
+            assert!(!state.is_present(), "only the absent have a tombstone");
+        }
+        let held = self.table.present() + self.tombstones.len();
+        assert_eq!(held, self.table.len(), "each member is present or has a tombstone");
+        assert!(self.tombstones.len() <= self.config.tombstones_max() as usize);
+        assert!(self.table.present() <= self.config.members_max() as usize);
+    }
+}

@@ -1,0 +1,236 @@
+//! Datagrams and requests from peers: one method a kind.
+
+use core::net::SocketAddr;
+
+use swim_proto::{Datagram, Held, Incarnation, NodeId, Seq, State, Subject, TinyId};
+
+use super::{Membership, Source};
+use crate::action::{Action, Tell, Via, Who};
+use crate::relay::Relay;
+use crate::table::{Lookup, MemberIx};
+use crate::time::Instant;
+
+impl Membership {
+    /// A datagram's message. Its parts come by [`handle_part`](Self::handle_part), after it.
+    /// Application messages are not for this layer.
+    pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, message: &Datagram<'_>) {
+        if self.local.state == State::Left {
+            if let Datagram::LeaveAck { seq } = *message {
+                self.on_leave_ack(seq);
+            }
+            return;
+        }
+        match *message {
+            Datagram::Ping { seq, target, from: asker, held } => {
+                self.on_ping(now, from, seq, target, asker, held);
+            }
+            Datagram::Ack { seq } => self.on_ack(seq),
+            Datagram::PingReq { seq, from: asker, target } => {
+                self.on_ping_req(now, from, seq, asker, target);
+            }
+            Datagram::Nack { seq } => self.on_nack(from, seq),
+            Datagram::RecordRequest { from: asker, subject } => {
+                self.on_record_request(from, asker, subject);
+            }
+            Datagram::Leave { seq, id, incarnation } => {
+                self.on_leave(now, from, seq, id, incarnation);
+            }
+            Datagram::Gossip
+            | Datagram::Correction
+            | Datagram::LeaveAck { .. }
+            | Datagram::User { .. } => {}
+        }
+    }
+
+    /// A ping over the reliable plane. Returns whether to answer it with an ack (P6).
+    #[must_use]
+    pub fn handle_ping_request(&mut self, now: Instant, target: TinyId, held: Held) -> bool {
+        if self.local.state == State::Left || target != self.local.tiny {
+            self.counters.pings_misdirected += 1;
+            return false;
+        }
+        self.on_held(now, held);
+        true
+    }
+
+    fn on_ping(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        seq: Seq,
+        target: TinyId,
+        asker: TinyId,
+        held: Held,
+    ) {
+        if target != self.local.tiny {
+            self.counters.pings_misdirected += 1;
+            return;
+        }
+        let stale = self.on_held(now, held);
+        let known = self.held_at(asker, from);
+        let present = known.is_some_and(|ix| self.table.held(ix).claim().state.is_present());
+        let tell = match (present, stale) {
+            (true, true) => Tell::First(Who::Local),
+            (true, false) => Tell::News,
+            (false, _) => Tell::Nothing,
+        };
+        self.send(from, Datagram::Ack { seq }, tell);
+        if let (Some(ix), false) = (known, present) {
+            // It is held dead or left, and yet it speaks: it must learn that, to refute (R1).
+            self.correct(now, from, Who::Member(ix));
+        }
+    }
+
+    /// What a peer holds of us. Returns whether it must be told better.
+    fn on_held(&mut self, now: Instant, held: Held) -> bool {
+        let own = self.local.claim();
+        if held.claim.supersedes(own) {
+            self.on_accusation(now, held.claim.incarnation);
+        }
+        held.claim != self.local.claim() || held.record != self.local.record.hash() as u16
+    }
+
+    fn on_ack(&mut self, seq: Seq) {
+        if self.probes.take(seq).is_some() {
+            self.health.improve();
+        } else if let Some(relay) = self.relays.take(seq) {
+            self.send(relay.asker, Datagram::Ack { seq: relay.asked }, Tell::Nothing);
+        } else {
+            self.counters.acks_unexpected += 1;
+        }
+    }
+
+    /// The reliable plane has answered a probe's ping.
+    pub fn handle_reliable_ack(&mut self, seq: Seq) {
+        self.on_ack(seq);
+    }
+
+    fn on_nack(&mut self, from: SocketAddr, seq: Seq) {
+        let table = &self.table;
+        let Some(probe) = self.probes.find(seq) else {
+            self.counters.acks_unexpected += 1;
+            return;
+        };
+        probe.silent_relays.retain(|&relay| table.held(relay).record().address() != from);
+    }
+
+    fn on_ping_req(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        seq: Seq,
+        asker: TinyId,
+        target: Subject,
+    ) {
+        if self.present_at(asker, from).is_none() {
+            // Only members are helped: nobody else can make us send.
+            self.counters.claims_unknown += 1;
+            return;
+        }
+        if self.is_local(target) {
+            self.send(from, Datagram::Ack { seq }, Tell::Nothing);
+            return;
+        }
+        let Lookup::Found(ix) = self.table.find_subject(target) else {
+            self.send(from, Datagram::Nack { seq }, Tell::Nothing);
+            return;
+        };
+        if self.relays.is_full() {
+            self.counters.relays_full += 1;
+            return;
+        }
+        self.counters.relayed += 1;
+        let own_seq = self.probes.next_seq();
+        let rest = self.config.period() - self.config.base_timeout();
+        self.relays.push(Relay {
+            seq: own_seq,
+            target: ix,
+            asker: from,
+            asked: seq,
+            // Early enough that the nack is there before the asker gives up.
+            nack_at: now + rest * 4 / 5,
+            ends_at: now + self.config.period(),
+        });
+        self.send_ping(ix, own_seq);
+    }
+
+    pub(super) fn on_relays_due(&mut self, now: Instant) {
+        while let Some(relay) = self.relays.pop_nack(now) {
+            self.send(relay.asker, Datagram::Nack { seq: relay.asked }, Tell::Nothing);
+        }
+        self.relays.expire(now);
+    }
+
+    fn on_record_request(&mut self, from: SocketAddr, asker: TinyId, subject: Subject) {
+        if self.present_at(asker, from).is_none() {
+            self.counters.claims_unknown += 1;
+            return;
+        }
+        if self.is_local(subject) {
+            self.send(from, Datagram::Gossip, Tell::Only(Who::Local));
+        } else if let Lookup::Found(ix) = self.table.find_subject(subject) {
+            self.send(from, Datagram::Gossip, Tell::Record(ix));
+        }
+    }
+
+    fn on_leave(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        seq: Seq,
+        id: NodeId,
+        incarnation: Incarnation,
+    ) {
+        let source = Source { address: from, via: Via::Gossip };
+        self.on_left(now, source, Subject::Full(id), incarnation);
+        self.send(from, Datagram::LeaveAck { seq }, Tell::Nothing);
+    }
+
+    pub(super) fn is_local(&self, subject: Subject) -> bool {
+        match subject {
+            Subject::Full(id) => id == self.local.id,
+            Subject::Short(short) => short == self.short(),
+        }
+    }
+
+    pub(super) fn send_ping(&mut self, ix: MemberIx, seq: Seq) {
+        let (target, from, held) = (self.table.tiny(ix), self.local.tiny, self.held_of(ix));
+        let present = self.table.held(ix).claim().state.is_present();
+        let tell = if present { Tell::News } else { Tell::Nothing };
+        self.send(self.address(ix), Datagram::Ping { seq, target, from, held }, tell);
+    }
+
+    pub(super) fn send(&mut self, to: SocketAddr, message: Datagram<'static>, tell: Tell) {
+        self.actions.push_back(Action::Send { to, message, tell });
+    }
+
+    /// Answers a stale claim with what is held, once per sender and period (G6).
+    pub(super) fn correct(&mut self, now: Instant, to: SocketAddr, who: Who) {
+        if self.may_answer(now, to) {
+            self.counters.corrections += 1;
+            self.send(to, Datagram::Correction, Tell::Only(who));
+        }
+    }
+
+    /// Asks whoever spoke of a member for its record, once per sender and period (M4).
+    pub(super) fn ask_record(&mut self, now: Instant, source: Source, subject: Subject) {
+        if !matches!(source.via, Via::Exchange(_)) && self.may_answer(now, source.address) {
+            let from = self.local.tiny;
+            let message = Datagram::RecordRequest { from, subject };
+            self.send(source.address, message, Tell::Nothing);
+        }
+    }
+
+    fn may_answer(&mut self, now: Instant, to: SocketAddr) -> bool {
+        if now >= self.answered_until {
+            self.answered.clear();
+            self.answered_until = now + self.config.period();
+        }
+        // A full list means that many have been answered already: the rest waits for its period.
+        let may = self.answered.len() < 64 && !self.answered.contains(&to);
+        if may {
+            self.answered.push(to);
+        }
+        may
+    }
+}

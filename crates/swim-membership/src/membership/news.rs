@@ -1,0 +1,392 @@
+//! News about members: the rules of merging (M1 to M6).
+
+use swim_proto::limits::INCARNATION_JUMP_MAX;
+use swim_proto::{
+    Accusers, Claim, HashDomain, Incarnation, NodeId, Part, Record, State, Subject, hash64,
+};
+
+use super::{CONTRADICTIONS_MAX, Membership, Source};
+use crate::action::{Action, EventKind, Via, Who};
+use crate::suspicion::{Suspicion, SuspicionTimes};
+use crate::table::{Lookup, MemberIx};
+use crate::time::Instant;
+
+impl Membership {
+    /// A part of a datagram or frame. User broadcasts are not for this layer.
+    pub fn handle_part(&mut self, now: Instant, source: Source, part: &Part<'_>) {
+        if self.local.state == State::Left {
+            return;
+        }
+        match *part {
+            Part::Alive { id, incarnation, record } => {
+                self.on_alive(now, source, id, incarnation, record);
+            }
+            Part::Suspect { subject, incarnation, accusers } => {
+                self.on_suspect(now, source, subject, incarnation, accusers);
+            }
+            Part::Dead { subject, incarnation, accusers } => {
+                self.on_dead(now, source, subject, incarnation, accusers);
+            }
+            Part::Left { subject, incarnation } => self.on_left(now, source, subject, incarnation),
+            Part::Broadcast { .. } => {}
+        }
+    }
+
+    /// What an exchange said that is older than what is held: to be told back in it (E3).
+    pub fn take_contradictions(&mut self, mut each: impl FnMut(&Self, Who) -> bool) {
+        let mut contradictions = core::mem::take(&mut self.contradictions);
+        let mut fits = true;
+        contradictions.retain(|&who| {
+            fits = fits && each(self, who);
+            !fits
+        });
+        self.contradictions = contradictions;
+    }
+
+    /// The parts that [`take_contradictions`](Self::take_contradictions) would tell back.
+    pub fn peek_contradictions(&self, mut each: impl FnMut(&Part<'_>)) {
+        self.contradictions.iter().filter_map(|&who| self.part(who)).for_each(|part| each(&part));
+    }
+
+    /// Drops what [`take_contradictions`](Self::take_contradictions) has left.
+    pub fn drop_contradictions(&mut self) {
+        self.counters.contradictions_full += self.contradictions.len() as u64;
+        self.contradictions.clear();
+    }
+
+    /// Whether an exchange has left something to be told back.
+    pub fn has_contradictions(&self) -> bool {
+        !self.contradictions.is_empty()
+    }
+
+    fn on_alive(
+        &mut self,
+        now: Instant,
+        source: Source,
+        id: NodeId,
+        incarnation: Incarnation,
+        record: &[u8],
+    ) {
+        if id == self.local.id {
+            self.on_own_alive(now, incarnation, record);
+        } else if let Some(ix) = self.table.find(id) {
+            self.on_known_alive(now, source, ix, incarnation, record);
+        } else {
+            self.on_new_alive(now, id, incarnation, record);
+        }
+    }
+
+    fn on_new_alive(&mut self, now: Instant, id: NodeId, incarnation: Incarnation, record: &[u8]) {
+        if self.table.present() >= self.config.members_max() as usize {
+            self.counters.members_full += 1;
+            return;
+        }
+        let Ok(record) = Record::parse(record) else {
+            self.counters.records_bad += 1;
+            return;
+        };
+        let claim = Claim::new(incarnation, State::Alive);
+        let ix = self.table.insert(id, claim, record, &mut self.rng);
+        self.arm_probe(now);
+        self.on_changed(ix);
+        self.emit(ix, EventKind::Joined);
+        self.tell_news(ix);
+    }
+
+    fn on_known_alive(
+        &mut self,
+        now: Instant,
+        source: Source,
+        ix: MemberIx,
+        incarnation: Incarnation,
+        record: &[u8],
+    ) {
+        let entry = self.table.held(ix);
+        let (id, held) = (entry.id, entry.claim());
+        let claim = Claim::new(incarnation, State::Alive);
+        let newer = claim.supersedes(held);
+        let known = incarnation <= entry.record_incarnation();
+        if known && record == entry.record().as_bytes() && !newer {
+            // The common case at rest: an echo of what is held.
+            self.on_not_newer(now, source, ix, claim);
+            return;
+        }
+        if self.jumps(ix, incarnation) && source.via != Via::Exchange(id) {
+            self.counters.claims_jumped += 1;
+            return;
+        }
+        let record_updated = match self.merge_record(ix, incarnation, record) {
+            Ok(updated) => updated,
+            Err(()) => {
+                self.counters.records_bad += 1;
+                return;
+            }
+        };
+        if newer {
+            self.set_claim(now, ix, claim, Accusers::new());
+            match held.state {
+                State::Alive => {}
+                State::Suspect | State::Dead => self.emit(ix, EventKind::Up),
+                State::Left => self.emit(ix, EventKind::Joined),
+            }
+        }
+        if record_updated {
+            self.on_changed(ix);
+            if self.table.held(ix).claim().state.is_present() && held.state != State::Left {
+                self.emit(ix, EventKind::Updated);
+            }
+        }
+        if newer || record_updated {
+            self.tell_news(ix);
+        } else {
+            self.on_not_newer(now, source, ix, claim);
+        }
+    }
+
+    /// The record register: the larger of (incarnation, hash of the bytes) (M1). Returns whether
+    /// the bytes have changed.
+    fn merge_record(
+        &mut self,
+        ix: MemberIx,
+        incarnation: Incarnation,
+        bytes: &[u8],
+    ) -> Result<bool, ()> {
+        let entry = self.table.held(ix);
+        let same = entry.record().as_bytes() == bytes;
+        let replaces = (incarnation, hash64(HashDomain::Record, bytes))
+            > (entry.record_incarnation(), entry.record().hash());
+        if !replaces {
+            return Ok(false);
+        }
+        let record = if same {
+            entry.record().clone()
+        } else {
+            Record::parse(bytes).map_err(|_| ())?
+        };
+        self.table.set_record(ix, record, incarnation);
+        Ok(!same)
+    }
+
+    pub(super) fn on_suspect(
+        &mut self,
+        now: Instant,
+        source: Source,
+        subject: Subject,
+        incarnation: Incarnation,
+        accusers: Accusers,
+    ) {
+        if self.is_local(subject) {
+            self.on_accusation(now, incarnation);
+            return;
+        }
+        let Some(ix) = self.find_or_ask(now, source, subject) else { return };
+        let claim = Claim::new(incarnation, State::Suspect);
+        let held = self.table.held(ix).claim();
+        if claim == held {
+            self.confirm(ix, accusers);
+        } else if !claim.supersedes(held) {
+            self.on_not_newer(now, source, ix, claim);
+        } else if self.jumps(ix, incarnation) {
+            self.counters.claims_jumped += 1;
+        } else {
+            self.suspect(now, ix, incarnation, accusers);
+            if incarnation > self.table.held(ix).record_incarnation() {
+                self.ask_record(now, source, subject);
+            }
+        }
+    }
+
+    /// Enters a suspicion that supersedes what is held.
+    pub(super) fn suspect(
+        &mut self,
+        now: Instant,
+        ix: MemberIx,
+        incarnation: Incarnation,
+        accusers: Accusers,
+    ) {
+        let held = self.table.held(ix).claim().state;
+        let times = SuspicionTimes::new(&self.config, self.present());
+        let Some((&first, others)) = accusers.as_slice().split_first() else { return };
+        let mut suspicion = Suspicion::new(now, times, first);
+        for &other in others {
+            suspicion.confirm(other);
+        }
+        self.set_claim(now, ix, Claim::new(incarnation, State::Suspect), Accusers::new());
+        self.suspicions.set(ix, suspicion.deadline(), suspicion);
+        match held {
+            // It must have raised its incarnation itself, so it is back, if in doubt.
+            State::Dead => self.emit(ix, EventKind::Up),
+            State::Left => self.emit(ix, EventKind::Joined),
+            State::Alive | State::Suspect => {}
+        }
+        if held != State::Suspect {
+            self.emit(ix, EventKind::Suspected);
+        }
+        self.tell_news(ix);
+    }
+
+    /// Further accusers of the suspicion that is held.
+    pub(super) fn confirm(&mut self, ix: MemberIx, accusers: Accusers) {
+        let mut confirmed = false;
+        self.suspicions.update(ix, |suspicion| {
+            for &accuser in accusers.as_slice() {
+                confirmed |= suspicion.confirm(accuser);
+            }
+            suspicion.deadline()
+        });
+        if confirmed {
+            self.tell_news(ix);
+        }
+    }
+
+    pub(super) fn on_dead(
+        &mut self,
+        now: Instant,
+        source: Source,
+        subject: Subject,
+        incarnation: Incarnation,
+        accusers: Accusers,
+    ) {
+        if self.is_local(subject) {
+            self.on_accusation(now, incarnation);
+            return;
+        }
+        let Some(ix) = self.find_held(subject) else { return };
+        let claim = Claim::new(incarnation, State::Dead);
+        let held = self.table.held(ix).claim();
+        if !claim.supersedes(held) {
+            self.on_not_newer(now, source, ix, claim);
+        } else if self.jumps(ix, incarnation) {
+            self.counters.claims_jumped += 1;
+        } else if source.via == Via::Gossip || !held.state.is_present() {
+            self.declare_dead(now, ix, incarnation, accusers, false);
+        } else {
+            self.doubt(now, source, ix, incarnation, accusers);
+        }
+    }
+
+    /// A death that came by exchange or correction may be of a partition that is over: it is a
+    /// suspicion, and we look ourselves (M5). Else two halves that meet again bury each other.
+    fn doubt(
+        &mut self,
+        now: Instant,
+        source: Source,
+        ix: MemberIx,
+        incarnation: Incarnation,
+        accusers: Accusers,
+    ) {
+        let accusers = match source.via {
+            Via::Exchange(responder) => Accusers::from_iter([responder.short(self.tag).tiny()]),
+            Via::Correction | Via::Gossip => accusers,
+        };
+        let suspicion = Claim::new(incarnation, State::Suspect);
+        let held = self.table.held(ix).claim();
+        if suspicion == held {
+            self.confirm(ix, accusers);
+        } else if suspicion.supersedes(held) {
+            self.suspect(now, ix, incarnation, accusers);
+        }
+        self.start_probe(now, ix);
+    }
+
+    pub(super) fn declare_dead(
+        &mut self,
+        now: Instant,
+        ix: MemberIx,
+        incarnation: Incarnation,
+        accusers: Accusers,
+        own: bool,
+    ) {
+        let present = self.table.held(ix).claim().state.is_present();
+        self.set_claim(now, ix, Claim::new(incarnation, State::Dead), accusers);
+        if present {
+            let health = self.health.score();
+            self.emit(ix, EventKind::Down { accusers, own, health });
+        }
+        self.tell_news(ix);
+    }
+
+    pub(super) fn on_left(
+        &mut self,
+        now: Instant,
+        source: Source,
+        subject: Subject,
+        incarnation: Incarnation,
+    ) {
+        if self.is_local(subject) {
+            self.on_accusation(now, incarnation);
+            return;
+        }
+        let Some(ix) = self.find_held(subject) else { return };
+        let claim = Claim::new(incarnation, State::Left);
+        let held = self.table.held(ix).claim();
+        if !claim.supersedes(held) {
+            self.on_not_newer(now, source, ix, claim);
+        } else if self.jumps(ix, incarnation) {
+            self.counters.claims_jumped += 1;
+        } else {
+            self.set_claim(now, ix, claim, Accusers::new());
+            if held.state.is_present() {
+                self.emit(ix, EventKind::Left);
+            }
+            self.tell_news(ix);
+        }
+    }
+
+    /// Nothing new. If it contradicts a tombstone, the sender is told (M6, G6).
+    fn on_not_newer(&mut self, now: Instant, source: Source, ix: MemberIx, claim: Claim) {
+        let held = self.table.held(ix).claim();
+        if claim == held {
+            return;
+        }
+        self.counters.claims_stale += 1;
+        if held.state.is_present() || !claim.state.is_present() {
+            return;
+        }
+        match source.via {
+            Via::Gossip => self.correct(now, source.address, Who::Member(ix)),
+            Via::Exchange(_) => self.contradict(Who::Member(ix)),
+            // A correction is never answered, so that two tables do not argue for ever.
+            Via::Correction => {}
+        }
+    }
+
+    pub(super) fn contradict(&mut self, who: Who) {
+        if self.contradictions.contains(&who) {
+            return;
+        }
+        if self.contradictions.len() < CONTRADICTIONS_MAX {
+            self.contradictions.push(who);
+        } else {
+            self.counters.contradictions_full += 1;
+        }
+    }
+
+    /// Whether an incarnation is further above the member's own last word than one life could
+    /// explain (M3), so that no packet burns an identity.
+    fn jumps(&self, ix: MemberIx, incarnation: Incarnation) -> bool {
+        let own_word = self.table.held(ix).record_incarnation();
+        incarnation.0 > own_word.0.saturating_add(INCARNATION_JUMP_MAX)
+    }
+
+    fn find_held(&mut self, subject: Subject) -> Option<MemberIx> {
+        match self.table.find_subject(subject) {
+            Lookup::Found(ix) => return Some(ix),
+            Lookup::Unknown => self.counters.claims_unknown += 1,
+            Lookup::Ambiguous => self.counters.ids_ambiguous += 1,
+        }
+        None
+    }
+
+    fn find_or_ask(&mut self, now: Instant, source: Source, subject: Subject) -> Option<MemberIx> {
+        let found = self.find_held(subject);
+        if found.is_none() {
+            self.ask_record(now, source, subject);
+        }
+        found
+    }
+
+    pub(super) fn tell_own_news(&mut self) {
+        self.actions.push_back(Action::News { who: Who::Local, urgent: true });
+    }
+}

@@ -1,0 +1,204 @@
+//! This node's own word: refuting, changing the record, leaving and coming back (R1 to R4, L1, L2).
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use swim_proto::limits::INCARNATION_JUMP_MAX;
+use swim_proto::{Datagram, Incarnation, Record, Seq, State};
+
+use super::Membership;
+use crate::action::{Action, Event, EventKind, Tell, Who};
+use crate::local::Refutation;
+use crate::probe::Probes;
+use crate::relay::Relays;
+use crate::table::MemberIx;
+use crate::time::Instant;
+
+/// How many peers are told of a leave.
+const LEAVE_PEERS: usize = 5;
+/// How often they are told, and how long each time is waited for.
+const LEAVE_TRIES: u32 = 4;
+const LEAVE_RETRY: Duration = Duration::from_millis(200);
+
+/// A leave that waits for its acknowledgements (L2).
+#[derive(Clone, Debug)]
+pub(super) struct Leaving {
+    waiting: Vec<(Seq, SocketAddr)>,
+    told: u32,
+    tries: u32,
+    retry_at: Instant,
+}
+
+impl Leaving {
+    pub(super) fn deadline(&self) -> Instant {
+        self.retry_at
+    }
+}
+
+impl Membership {
+    /// A claim about this node, at or above its incarnation, that is not its own word (R1).
+    pub(super) fn on_accusation(&mut self, now: Instant, heard: Incarnation) {
+        if self.local.state == State::Left || heard < self.local.incarnation {
+            self.counters.claims_stale += 1;
+            return;
+        }
+        if heard.0 > self.local.incarnation.0.saturating_add(INCARNATION_JUMP_MAX) {
+            self.counters.claims_jumped += 1;
+            return;
+        }
+        let refutation = self.local.refute(now, heard);
+        self.on_refuted(refutation);
+        self.contradict(Who::Local);
+    }
+
+    pub(super) fn on_own_alive(&mut self, now: Instant, heard: Incarnation, record: &[u8]) {
+        let foreign = record != self.local.record.as_bytes();
+        if heard < self.local.incarnation || heard == self.local.incarnation && !foreign {
+            return;
+        }
+        if foreign {
+            self.on_foreign_record(now, record);
+        }
+        self.on_accusation(now, heard);
+    }
+
+    fn on_foreign_record(&mut self, now: Instant, record: &[u8]) {
+        let Ok(record) = Record::parse(record) else {
+            self.counters.records_bad += 1;
+            return;
+        };
+        if self.local.on_foreign_record(now) {
+            self.counters.conflicts += 1;
+            let kind = EventKind::Conflict { other: record.address() };
+            let member = Box::new(self.local());
+            self.actions.push_back(Action::Event(Event { kind, member }));
+        }
+    }
+
+    pub(super) fn on_raise_due(&mut self, now: Instant) {
+        let refutation = self.local.raise_due(now);
+        self.on_refuted(refutation);
+    }
+
+    fn on_refuted(&mut self, refutation: Refutation) {
+        if refutation == Refutation::Raised {
+            self.counters.refutations += 1;
+            self.health.worsen();
+            self.tell_own_news();
+        }
+    }
+
+    /// Replaces this node's record; the incarnation rises with it, at once (R3).
+    pub fn set_record(&mut self, record: Record) {
+        if record == self.local.record {
+            return;
+        }
+        self.local.record = record;
+        if self.local.state == State::Alive {
+            self.local.advance(State::Alive);
+            self.tell_own_news();
+        }
+    }
+
+    /// Ends this life (L1). Peers are told, and [`Action::Left`] says how many have acknowledged.
+    /// A node that has left already stays so.
+    pub fn leave(&mut self, now: Instant) {
+        if self.local.state == State::Left {
+            if self.leaving.is_none() {
+                self.actions.push_back(Action::Left { acknowledged: 0, told: 0 });
+            }
+            return;
+        }
+        self.local.advance(State::Left);
+        self.seeds.stop();
+        self.stop_watching();
+        let mut peers = core::mem::take(&mut self.scratch);
+        self.table.choose_present(LEAVE_PEERS, &mut self.rng, |_| true, &mut peers);
+        let waiting: Vec<_> =
+            peers.iter().map(|&ix| (self.probes.next_seq(), self.address(ix))).collect();
+        peers.clear();
+        self.scratch = peers;
+        let told = waiting.len() as u32;
+        self.leaving = Some(Leaving { waiting, told, tries: 0, retry_at: now });
+        self.on_leaving_due(now);
+    }
+
+    /// Nobody is probed, relayed or suspected by one who has left.
+    fn stop_watching(&mut self) {
+        self.probes.clear();
+        self.relays = Relays::default();
+        self.probe_at = Instant::NEVER;
+        // The suspicions are kept, not executed: the next life goes on with them.
+    }
+
+    pub(super) fn on_leaving_due(&mut self, now: Instant) {
+        let Some(leaving) = &mut self.leaving else { return };
+        if now < leaving.retry_at {
+            return;
+        }
+        if leaving.waiting.is_empty() || leaving.tries == LEAVE_TRIES {
+            self.finish_leave();
+            return;
+        }
+        leaving.tries += 1;
+        leaving.retry_at = now + LEAVE_RETRY;
+        let (id, incarnation) = (self.local.id, self.local.incarnation);
+        for &(seq, to) in &leaving.waiting {
+            let message = Datagram::Leave { seq, id, incarnation };
+            self.actions.push_back(Action::Send { to, message, tell: Tell::Nothing });
+        }
+    }
+
+    pub(super) fn on_leave_ack(&mut self, seq: Seq) {
+        let Some(leaving) = &mut self.leaving else { return };
+        leaving.waiting.retain(|&(waiting, _)| waiting != seq);
+        if leaving.waiting.is_empty() {
+            self.finish_leave();
+        }
+    }
+
+    fn finish_leave(&mut self) {
+        if let Some(leaving) = self.leaving.take() {
+            let acknowledged = leaving.told - leaving.waiting.len() as u32;
+            self.actions.push_back(Action::Left { acknowledged, told: leaving.told });
+        }
+    }
+
+    /// Makes joining by these addresses the standing goal (J1), in a new life if this node had
+    /// left (L1). The own address among them is ignored.
+    pub fn join(&mut self, now: Instant, seeds: &[SocketAddr]) {
+        if self.local.state == State::Left {
+            self.finish_leave();
+            self.local.advance(State::Alive);
+            self.probes = Probes::new(self.probes.next_seq());
+            self.restart_suspicions(now);
+            self.tell_own_news();
+            self.arm_probe(now);
+        }
+        self.seeds.set(now, self.local.address(), seeds);
+    }
+
+    /// Time that passed between two lives is not held against suspects: they are alive until a
+    /// probe of this life fails, and whoever still suspects them will tell.
+    fn restart_suspicions(&mut self, now: Instant) {
+        let suspects: Vec<MemberIx> = self.suspicions.members().collect();
+        for ix in suspects {
+            self.suspicions.update(ix, |suspicion| {
+                suspicion.restart(now);
+                suspicion.deadline()
+            });
+        }
+    }
+
+    /// Whether no seed has answered yet.
+    pub fn wants_seeds(&self) -> bool {
+        self.seeds.wanted()
+    }
+
+    /// Whether this node has left, or is leaving.
+    pub fn has_left(&self) -> bool {
+        self.local.state == State::Left
+    }
+}

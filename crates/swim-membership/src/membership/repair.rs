@@ -1,0 +1,95 @@
+//! Joining, periodic sync and healing: whom to ask over the reliable plane, and when (J1, E4, E5).
+
+use core::net::SocketAddr;
+
+use rand::RngExt;
+use swim_proto::{NodeId, State};
+
+use super::Membership;
+use crate::action::{Action, Ask};
+use crate::time::Instant;
+
+impl Membership {
+    pub(super) fn on_seeds_due(&mut self, now: Instant) {
+        if now < self.seeds.deadline() {
+            return;
+        }
+        self.seeds.on_deadline(now, &mut self.rng);
+        for &to in self.seeds.addresses() {
+            self.actions.push_back(Action::Exchange { to, ask: Ask::Join });
+        }
+    }
+
+    /// A seed has answered a join: the node of this id.
+    pub fn handle_joined(&mut self, seed: SocketAddr, id: NodeId) {
+        if id == self.local.id {
+            self.seeds.forget(seed);
+        } else if self.seeds.on_answer() {
+            self.actions.push_back(Action::Joined { seed });
+        }
+    }
+
+    pub(super) fn repair_deadlines(&self) -> (Instant, Instant) {
+        let sync_at = if self.table.present() > 0 { self.sync_at } else { Instant::NEVER };
+        let to_heal = self.tombstones.len() > 0 || !self.seeds.addresses().is_empty();
+        (sync_at, if to_heal { self.heal_at } else { Instant::NEVER })
+    }
+
+    pub(super) fn on_repair_due(&mut self, now: Instant) {
+        let (sync_at, heal_at) = self.repair_deadlines();
+        if now >= sync_at {
+            self.sync_at = now + self.jittered(self.config.sync_interval());
+            if let Some(ix) = self.table.random_present(&mut self.rng) {
+                let to = self.address(ix);
+                self.actions.push_back(Action::Exchange { to, ask: Ask::Sync });
+            }
+        }
+        if now >= heal_at {
+            self.heal_at = now + self.jittered(self.config.healing_interval());
+            if let Some(to) = self.choose_absent() {
+                self.actions.push_back(Action::Exchange { to, ask: Ask::Sync });
+            }
+        }
+    }
+
+    /// One who ought to be here: a dead member or an absent seed, by turns (E5).
+    fn choose_absent(&mut self) -> Option<SocketAddr> {
+        self.heal_seed_next = !self.heal_seed_next;
+        if self.heal_seed_next {
+            self.choose_absent_seed().or_else(|| self.choose_dead())
+        } else {
+            self.choose_dead().or_else(|| self.choose_absent_seed())
+        }
+    }
+
+    fn choose_dead(&mut self) -> Option<SocketAddr> {
+        let dead = |table: &crate::Table, ix| table.held(ix).claim().state == State::Dead;
+        let count = self.tombstones.members().filter(|&ix| dead(&self.table, ix)).count();
+        if count == 0 {
+            return None;
+        }
+        let chosen = self.rng.random_range(0..count);
+        let ix = self.tombstones.members().filter(|&ix| dead(&self.table, ix)).nth(chosen)?;
+        Some(self.address(ix))
+    }
+
+    fn choose_absent_seed(&mut self) -> Option<SocketAddr> {
+        let absent = |seed: &&SocketAddr| {
+            !self.table.present_members().iter().any(|&ix| self.address(ix) == **seed)
+        };
+        let count = self.seeds.addresses().iter().filter(absent).count();
+        if count == 0 {
+            return None;
+        }
+        let chosen = self.rng.random_range(0..count);
+        let absent = |seed: &&SocketAddr| {
+            !self.table.present_members().iter().any(|&ix| self.address(ix) == **seed)
+        };
+        self.seeds.addresses().iter().filter(absent).nth(chosen).copied()
+    }
+
+    /// Between nine and eleven tenths, so that nodes that start together drift apart.
+    fn jittered(&mut self, interval: core::time::Duration) -> core::time::Duration {
+        interval / 10 * 9 + interval / 5 * self.rng.random_range(0..=1_000) / 1_000
+    }
+}

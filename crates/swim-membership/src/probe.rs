@@ -1,0 +1,137 @@
+//! One attempt to hear from a member, in three phases (P2 to P6; SWIM, section 4.1, and Lifeguard).
+//!
+//! ```text
+//! ping ──► ack?                        until the time-out
+//! ping-req to relays, and a ping over the reliable plane ──► ack?     until the period ends
+//! no ack: the member is suspected
+//! ```
+
+use alloc::vec::Vec;
+
+use swim_proto::Seq;
+
+use crate::table::MemberIx;
+use crate::time::Instant;
+
+/// Which question is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// The ping itself.
+    Direct,
+    /// Relays and the reliable plane.
+    Indirect,
+}
+
+/// What a probe wants when its deadline has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Ask relays and the reliable plane.
+    AskOthers,
+    /// Nobody has heard from the member.
+    Fail,
+}
+
+/// An attempt in flight.
+#[derive(Clone, Debug)]
+pub(crate) struct Probe {
+    pub(crate) seq: Seq,
+    pub(crate) target: MemberIx,
+    phase: Phase,
+    timeout_at: Instant,
+    ends_at: Instant,
+    /// Relays asked that have not said nack, by index.
+    pub(crate) silent_relays: Vec<MemberIx>,
+    /// Whether any relay was asked.
+    pub(crate) relayed: bool,
+}
+
+impl Probe {
+    pub(crate) fn new(seq: Seq, target: MemberIx, timeout_at: Instant, ends_at: Instant) -> Self {
+        let phase = Phase::Direct;
+        Self { seq, target, phase, timeout_at, ends_at, silent_relays: Vec::new(), relayed: false }
+    }
+
+    /// When the current phase ends.
+    pub(crate) fn deadline(&self) -> Instant {
+        match self.phase {
+            Phase::Direct => self.timeout_at,
+            Phase::Indirect => self.ends_at,
+        }
+    }
+
+    /// The deadline of the current phase has passed.
+    pub(crate) fn on_deadline(&mut self) -> Step {
+        match self.phase {
+            Phase::Direct => {
+                self.phase = Phase::Indirect;
+                Step::AskOthers
+            }
+            Phase::Indirect => Step::Fail,
+        }
+    }
+}
+
+/// The probes in flight: one a period, and those of members that an exchange called dead.
+#[derive(Clone, Debug)]
+pub(crate) struct Probes {
+    in_flight: Vec<Probe>,
+    seq: Seq,
+}
+
+/// More probes than this are never in flight; a further one has to wait for its turn.
+const IN_FLIGHT_MAX: usize = 64;
+
+impl Probes {
+    /// Numbers start at `seq`, which is random, so that a stranger cannot guess them (P2).
+    pub(crate) fn new(seq: Seq) -> Self {
+        Self { in_flight: Vec::new(), seq }
+    }
+
+    /// The next number; also for leaves and relays, so that each is used once.
+    pub(crate) fn next_seq(&mut self) -> Seq {
+        self.seq = self.seq.next();
+        self.seq
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.in_flight.len() >= IN_FLIGHT_MAX
+    }
+
+    pub(crate) fn contains(&self, target: MemberIx) -> bool {
+        self.in_flight.iter().any(|probe| probe.target == target)
+    }
+
+    pub(crate) fn push(&mut self, probe: Probe) {
+        debug_assert!(!self.is_full(), "the caller has asked");
+        self.in_flight.push(probe);
+    }
+
+    /// The probe that an ack or nack with this number belongs to.
+    pub(crate) fn find(&mut self, seq: Seq) -> Option<&mut Probe> {
+        self.in_flight.iter_mut().find(|probe| probe.seq == seq)
+    }
+
+    pub(crate) fn take(&mut self, seq: Seq) -> Option<Probe> {
+        let at = self.in_flight.iter().position(|probe| probe.seq == seq)?;
+        Some(self.in_flight.swap_remove(at))
+    }
+
+    pub(crate) fn forget(&mut self, target: MemberIx) {
+        self.in_flight.retain(|probe| probe.target != target);
+        for probe in &mut self.in_flight {
+            probe.silent_relays.retain(|&relay| relay != target);
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.in_flight.clear();
+    }
+
+    pub(crate) fn deadline(&self) -> Instant {
+        self.in_flight.iter().map(Probe::deadline).min().unwrap_or(Instant::NEVER)
+    }
+
+    pub(crate) fn due(&self, now: Instant) -> Option<Seq> {
+        self.in_flight.iter().find(|probe| probe.deadline() <= now).map(|probe| probe.seq)
+    }
+}

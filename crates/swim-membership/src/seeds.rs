@@ -1,0 +1,91 @@
+//! Joining as a standing goal: the seeds are retried until one has answered (J1).
+
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use rand::RngExt;
+use rand::rngs::Xoshiro256PlusPlus;
+
+use crate::time::Instant;
+
+const RETRY_FIRST: Duration = Duration::from_millis(500);
+const RETRY_MAX: Duration = Duration::from_secs(10);
+/// More addresses than this are not kept.
+const SEEDS_MAX: usize = 64;
+
+/// The addresses to join by, and when to try them next.
+#[derive(Clone, Debug)]
+pub(crate) struct Seeds {
+    addresses: Vec<SocketAddr>,
+    joined: bool,
+    retry_at: Instant,
+    back_off: Duration,
+}
+
+impl Default for Seeds {
+    fn default() -> Self {
+        let addresses = Vec::new();
+        Self { addresses, joined: true, retry_at: Instant::NEVER, back_off: RETRY_FIRST }
+    }
+}
+
+impl Seeds {
+    /// Replaces the addresses. Back-off goes on where the goal is the same as before.
+    pub(crate) fn set(&mut self, now: Instant, own: SocketAddr, addresses: &[SocketAddr]) {
+        let mut kept: Vec<SocketAddr> = Vec::new();
+        for &address in addresses {
+            if address != own && !kept.contains(&address) && kept.len() < SEEDS_MAX {
+                kept.push(address);
+            }
+        }
+        let again = !self.joined && !self.addresses.is_empty();
+        if again && kept == self.addresses {
+            return;
+        }
+        self.addresses = kept;
+        self.joined = self.addresses.is_empty();
+        self.back_off = RETRY_FIRST;
+        self.retry_at = if self.joined { Instant::NEVER } else { now };
+    }
+
+    /// Whether no seed has answered yet.
+    pub(crate) fn wanted(&self) -> bool {
+        !self.joined
+    }
+
+    pub(crate) fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    pub(crate) fn deadline(&self) -> Instant {
+        self.retry_at
+    }
+
+    /// The time to try has come: all are tried, then again after a longer while, with jitter so
+    /// that nodes that start together do not knock together.
+    pub(crate) fn on_deadline(&mut self, now: Instant, rng: &mut Xoshiro256PlusPlus) {
+        let half = self.back_off.as_micros() as u64 / 2;
+        self.retry_at = now + Duration::from_micros(half + rng.random_range(0..=half));
+        self.back_off = (self.back_off * 2).min(RETRY_MAX);
+    }
+
+    /// A seed has answered. Returns whether it is the first.
+    pub(crate) fn on_answer(&mut self) -> bool {
+        self.retry_at = Instant::NEVER;
+        !core::mem::replace(&mut self.joined, true)
+    }
+
+    /// This seed is ourselves under another address, or of another cluster.
+    pub(crate) fn forget(&mut self, address: SocketAddr) {
+        self.addresses.retain(|&seed| seed != address);
+        if self.addresses.is_empty() {
+            self.joined = true;
+            self.retry_at = Instant::NEVER;
+        }
+    }
+
+    pub(crate) fn stop(&mut self) {
+        *self = Self::default();
+    }
+}

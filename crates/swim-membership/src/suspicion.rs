@@ -1,0 +1,155 @@
+//! How long a suspected member has to refute (S3; Lifeguard, section IV-B).
+//!
+//! A suspicion starts with a long time-out. Each further accuser that confirms it by a probe of
+//! its own shortens it, down to the minimum at k confirmations:
+//! `max − (max − min) · log(c + 1) / log(k + 1)`.
+
+use core::time::Duration;
+
+use swim_proto::{Accusers, TinyId};
+
+use crate::config::Config;
+use crate::time::Instant;
+
+/// log2 of 1 to 4, with 16 binary digits behind the point.
+const LOG2_Q16: [u64; 4] = [0, 65_536, 103_872, 131_072];
+const LOG2_OF_10_Q16: u64 = 217_706;
+
+/// The bounds of a suspicion in a cluster of a given size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SuspicionTimes {
+    /// Reached with `confirmations`.
+    pub min: Duration,
+    /// With none.
+    pub max: Duration,
+    /// How many confirmations bring it to the minimum, 0 to 3.
+    pub confirmations: u32,
+}
+
+impl SuspicionTimes {
+    /// The bounds among `members` present members, oneself included.
+    pub fn new(config: &Config, members: usize) -> Self {
+        let scale = log10_q16(members).max(1 << 16);
+        let stretch = |duration: Duration| {
+            let micros = duration.as_micros().saturating_mul(u128::from(scale)) >> 16;
+            Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
+        };
+        let others = members.saturating_sub(1) / 2;
+        let confirmations = config.confirmations().min(u32::try_from(others).unwrap_or(u32::MAX));
+        let min = stretch(config.suspicion_min());
+        let alpha_beta = config.suspicion_alpha() * config.suspicion_beta();
+        let max = stretch(config.period() * alpha_beta).max(min);
+        Self { min, max, confirmations }
+    }
+
+    /// The time-out after `confirmed` confirmations.
+    pub fn timeout(&self, confirmed: u32) -> Duration {
+        if self.confirmations == 0 {
+            // Nobody could confirm, so the one accuser's word is given twice the time.
+            return (self.min * 2).min(self.max);
+        }
+        let of = LOG2_Q16[self.confirmations.min(3) as usize];
+        let at = LOG2_Q16[confirmed.min(self.confirmations).min(3) as usize];
+        let span = (self.max - self.min).as_micros() as u64;
+        let cut = (u128::from(span) * u128::from(at) / u128::from(of)) as u64;
+        self.max - Duration::from_micros(cut)
+    }
+}
+
+/// log10 with 16 binary digits behind the point; 0 for 0.
+fn log10_q16(n: usize) -> u64 {
+    let n = (n as u64).max(1);
+    let whole = u64::from(n.ilog2());
+    // The mantissa in [1, 2) with 31 binary digits; squaring it yields one digit of the log each.
+    let mut mantissa = if whole <= 31 { n << (31 - whole) } else { n >> (whole - 31) };
+    let mut log2 = whole;
+    for _ in 0..16 {
+        mantissa = (mantissa * mantissa) >> 31;
+        log2 <<= 1;
+        if mantissa >= 1 << 32 {
+            mantissa >>= 1;
+            log2 |= 1;
+        }
+    }
+    (log2 << 16) / LOG2_OF_10_Q16
+}
+
+/// One suspicion that runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Suspicion {
+    started: Instant,
+    times: SuspicionTimes,
+    accusers: Accusers,
+}
+
+impl Suspicion {
+    /// A suspicion raised by `accuser` now.
+    pub fn new(started: Instant, times: SuspicionTimes, accuser: TinyId) -> Self {
+        Self { started, times, accusers: Accusers::from_iter([accuser]) }
+    }
+
+    /// Counts an accuser. Returns whether it is new and shortens the time-out.
+    pub fn confirm(&mut self, accuser: TinyId) -> bool {
+        self.confirmed() < self.times.confirmations && self.accusers.insert(accuser)
+    }
+
+    /// Lets the time-out begin anew.
+    pub(crate) fn restart(&mut self, now: Instant) {
+        self.started = now;
+    }
+
+    /// Who has accused, the first accuser first.
+    pub fn accusers(&self) -> Accusers {
+        self.accusers
+    }
+
+    /// When the member is dead unless it refutes.
+    pub fn deadline(&self) -> Instant {
+        self.started + self.times.timeout(self.confirmed())
+    }
+
+    fn confirmed(&self) -> u32 {
+        self.accusers.as_slice().len() as u32 - 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Profile;
+
+    #[test]
+    fn s3_the_logarithm_is_that_of_base_ten() {
+        for (n, log) in [(1, 0.0), (2, 0.30103), (10, 1.0), (128, 2.10721), (10_000, 4.0)] {
+            let found = log10_q16(n) as f64 / 65_536.0;
+            assert!((found - log).abs() < 0.001, "log10 of {n} is {log}, found {found}");
+        }
+    }
+
+    #[test]
+    fn s3_confirmations_shorten_a_suspicion_from_its_maximum_to_its_minimum() {
+        let times = SuspicionTimes::new(&Config::preset(Profile::Lan), 10);
+        assert_eq!(times.confirmations, 3);
+        let seconds = [0, 1, 2, 3, 9].map(|c| times.timeout(c).as_millis());
+        assert_eq!(seconds[0], 24_000);
+        assert_eq!(seconds[1], 14_000);
+        assert!(seconds[1] > seconds[2] && seconds[2] > seconds[3]);
+        assert_eq!(seconds[3..], [4_000, 4_000]);
+    }
+
+    #[test]
+    fn s3_in_a_cluster_of_two_the_one_accuser_waits_twice_the_minimum() {
+        let times = SuspicionTimes::new(&Config::preset(Profile::Lan), 2);
+        assert_eq!(times.timeout(0), Duration::from_secs(8));
+    }
+
+    #[test]
+    fn s3_an_accuser_counts_once() {
+        let times = SuspicionTimes::new(&Config::preset(Profile::Lan), 10);
+        let mut suspicion = Suspicion::new(Instant::ZERO, times, TinyId(1));
+        assert!(!suspicion.confirm(TinyId(1)));
+        assert!(suspicion.confirm(TinyId(2)));
+        assert!(!suspicion.confirm(TinyId(2)));
+        assert_eq!(suspicion.deadline(), Instant::ZERO + times.timeout(1));
+    }
+}

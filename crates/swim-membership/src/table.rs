@@ -1,0 +1,383 @@
+//! The table of members: two registers each, found by id, short id or index in O(1).
+
+use alloc::vec::Vec;
+
+use hashbrown::HashTable;
+use rand::RngExt;
+use rand::rngs::Xoshiro256PlusPlus;
+use swim_proto::{Claim, ClusterTag, Incarnation, NodeId, Record, ShortId, State, Subject, TinyId};
+
+use crate::order::RoundRobin;
+
+/// A member's place in the table: 4 bytes to pass along instead of an identity. It is valid until
+/// the member is forgotten; then the place is given to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MemberIx(u32);
+
+impl MemberIx {
+    pub(crate) const fn new(ix: u32) -> Self {
+        Self(ix)
+    }
+
+    /// The number, dense from 0.
+    pub const fn as_u32(self) -> u32 {
+        self.0
+    }
+
+    const fn at(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A member that is not present has no place in the round.
+const NO_PLACE: u32 = u32::MAX;
+
+/// One member: who it is, its claim and its record.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) id: NodeId,
+    record: Record,
+    incarnation: Incarnation,
+    /// Place in the round, or `NO_PLACE`.
+    place: u32,
+    /// Bits 0–1: the state. Bit 2: its short id is another's too. From bit 3: by how much the
+    /// incarnation of the record lies below that of the claim, at most 2^16.
+    packed: u32,
+}
+
+const _: () = assert!(size_of::<Option<Entry>>() <= 56, "the budget of a member counts on it");
+
+const COLLIDES: u32 = 1 << 2;
+const LAG_SHIFT: u32 = 3;
+const LAG_MAX: u64 = (u32::MAX >> LAG_SHIFT) as u64;
+
+impl Entry {
+    pub(crate) fn claim(&self) -> Claim {
+        Claim::new(self.incarnation, State::from_bits(self.packed as u8))
+    }
+
+    pub(crate) fn record(&self) -> &Record {
+        &self.record
+    }
+
+    pub(crate) fn record_incarnation(&self) -> Incarnation {
+        Incarnation(self.incarnation.0.saturating_sub(u64::from(self.packed >> LAG_SHIFT)))
+    }
+
+    fn collides(&self) -> bool {
+        self.packed & COLLIDES != 0
+    }
+
+    fn set(&mut self, claim: Claim, record_incarnation: Incarnation) {
+        let lag = claim.incarnation.0.saturating_sub(record_incarnation.0).min(LAG_MAX) as u32;
+        self.incarnation = claim.incarnation;
+        self.packed = lag << LAG_SHIFT | self.packed & COLLIDES | claim.state as u32;
+    }
+}
+
+/// How a look-up by an abbreviated id came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lookup {
+    /// One member.
+    Found(MemberIx),
+    /// None.
+    Unknown,
+    /// More than one; nobody can say who is meant.
+    Ambiguous,
+}
+
+/// The members other than this node.
+#[derive(Clone, Debug)]
+pub struct Table {
+    tag: ClusterTag,
+    slots: Vec<Option<Entry>>,
+    free: Vec<u32>,
+    /// By tiny id, so that all three kinds of names find their member.
+    index: HashTable<u32>,
+    order: RoundRobin,
+    alive: usize,
+}
+
+impl Table {
+    /// An empty table of the cluster with this tag.
+    pub fn new(tag: ClusterTag) -> Self {
+        Self {
+            tag,
+            slots: Vec::new(),
+            free: Vec::new(),
+            index: HashTable::new(),
+            order: RoundRobin::default(),
+            alive: 0,
+        }
+    }
+
+    /// How many members are held, of every state.
+    pub fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Whether no member is held.
+    pub fn is_empty(&self) -> bool {
+        self.index.is_empty()
+    }
+
+    /// How many are present: alive or suspect.
+    pub fn present(&self) -> usize {
+        self.order.len()
+    }
+
+    /// How many are alive.
+    pub fn alive(&self) -> usize {
+        self.alive
+    }
+
+    /// One past the highest index in use, for walks in pieces.
+    pub fn end(&self) -> u32 {
+        self.slots.len() as u32
+    }
+
+    /// Every member held, in the order of the table.
+    pub fn iter(&self) -> impl Iterator<Item = MemberIx> + '_ {
+        (0..self.end()).map(MemberIx::new).filter(|&ix| self.entry(ix).is_some())
+    }
+
+    /// The present members.
+    pub fn present_members(&self) -> &[MemberIx] {
+        self.order.as_slice()
+    }
+
+    /// The member at `ix` by this number, if there is one.
+    pub fn at(&self, ix: u32) -> Option<MemberIx> {
+        self.entry(MemberIx(ix)).map(|_| MemberIx(ix))
+    }
+
+    pub(crate) fn entry(&self, ix: MemberIx) -> Option<&Entry> {
+        self.slots.get(ix.at())?.as_ref()
+    }
+
+    /// The entry of an index that is known to be held.
+    pub(crate) fn held(&self, ix: MemberIx) -> &Entry {
+        self.entry(ix).expect("an index is dropped everywhere when its member is forgotten")
+    }
+
+    fn held_mut(&mut self, ix: MemberIx) -> &mut Entry {
+        self.slots[ix.at()]
+            .as_mut()
+            .expect("an index is dropped everywhere when its member is forgotten")
+    }
+
+    /// Finds a member by its whole id.
+    pub fn find(&self, id: NodeId) -> Option<MemberIx> {
+        let hash = hash_of(id.short(self.tag).tiny());
+        self.index.find(hash, |&ix| self.held(MemberIx(ix)).id == id).map(|&ix| MemberIx(ix))
+    }
+
+    /// Finds a member as a message names it.
+    pub fn find_subject(&self, subject: Subject) -> Lookup {
+        match subject {
+            Subject::Full(id) => self.find(id).map_or(Lookup::Unknown, Lookup::Found),
+            Subject::Short(short) => self.find_short(short),
+        }
+    }
+
+    fn find_short(&self, short: ShortId) -> Lookup {
+        self.find_where(short.tiny(), |entry, tag| entry.id.short(tag) == short)
+    }
+
+    /// Finds a member by the 4 bytes that name a ping's parties and accusers.
+    pub fn find_tiny(&self, tiny: TinyId) -> Lookup {
+        self.find_where(tiny, |entry, tag| entry.id.short(tag).tiny() == tiny)
+    }
+
+    fn find_where(&self, tiny: TinyId, same: impl Fn(&Entry, ClusterTag) -> bool) -> Lookup {
+        let mut found = self
+            .index
+            .iter_hash(hash_of(tiny))
+            .filter(|&&ix| same(self.held(MemberIx(ix)), self.tag));
+        match (found.next(), found.next()) {
+            (Some(&ix), None) => Lookup::Found(MemberIx(ix)),
+            (None, _) => Lookup::Unknown,
+            (Some(_), Some(_)) => Lookup::Ambiguous,
+        }
+    }
+
+    /// How to name a member so that it is found: short, or in full where short ids collide (W4).
+    pub fn subject(&self, ix: MemberIx) -> Subject {
+        let entry = self.held(ix);
+        if entry.collides() {
+            Subject::Full(entry.id)
+        } else {
+            Subject::Short(entry.id.short(self.tag))
+        }
+    }
+
+    /// The 4 bytes that name a member.
+    pub fn tiny(&self, ix: MemberIx) -> TinyId {
+        self.held(ix).id.short(self.tag).tiny()
+    }
+
+    /// Adds a member that is not held yet.
+    pub(crate) fn insert(
+        &mut self,
+        id: NodeId,
+        claim: Claim,
+        record: Record,
+        rng: &mut Xoshiro256PlusPlus,
+    ) -> MemberIx {
+        debug_assert!(self.find(id).is_none(), "a member is held once");
+        let short = id.short(self.tag);
+        let twin = match self.find_short(short) {
+            Lookup::Unknown => 0,
+            Lookup::Found(twin) => {
+                self.held_mut(twin).packed |= COLLIDES;
+                COLLIDES
+            }
+            Lookup::Ambiguous => COLLIDES,
+        };
+        let incarnation = claim.incarnation;
+        let mut entry = Entry { id, record, incarnation, place: NO_PLACE, packed: twin };
+        // Not present until `set_claim` has said so, below.
+        entry.set(Claim::new(incarnation, State::Left), incarnation);
+        let ix = self.place_entry(entry);
+        let (slots, tag) = (&self.slots, self.tag);
+        self.index.insert_unique(hash_of(short.tiny()), ix.0, |&ix| {
+            let entry = slots[ix as usize].as_ref().expect("the index holds only used slots");
+            hash_of(entry.id.short(tag).tiny())
+        });
+        self.set_claim(ix, claim, rng);
+        ix
+    }
+
+    fn place_entry(&mut self, entry: Entry) -> MemberIx {
+        if let Some(ix) = self.free.pop() {
+            self.slots[ix as usize] = Some(entry);
+            return MemberIx(ix);
+        }
+        if self.slots.len() == self.slots.capacity() {
+            // An eighth at a time: doubling would cost up to half of a large table.
+            self.slots.reserve_exact(self.slots.len() / 8 + 16);
+        }
+        self.slots.push(Some(entry));
+        MemberIx::new(self.slots.len() as u32 - 1)
+    }
+
+    /// Sets the claim about a member, and with it whether it takes part in the rounds.
+    pub(crate) fn set_claim(&mut self, ix: MemberIx, claim: Claim, rng: &mut Xoshiro256PlusPlus) {
+        let entry = self.held_mut(ix);
+        let before = entry.claim().state;
+        let record_incarnation = entry.record_incarnation();
+        entry.set(claim, record_incarnation);
+        self.alive -= usize::from(before == State::Alive);
+        self.alive += usize::from(claim.state == State::Alive);
+        match (before.is_present(), claim.state.is_present()) {
+            (false, true) => self.enter_round(ix, rng),
+            (true, false) => self.leave_round(ix),
+            _ => {}
+        }
+    }
+
+    fn enter_round(&mut self, ix: MemberIx, rng: &mut Xoshiro256PlusPlus) {
+        let slots = &mut self.slots;
+        self.order.insert(ix, rng, |ix, place| set_place(slots, ix, place));
+    }
+
+    fn leave_round(&mut self, ix: MemberIx) {
+        let place = self.held(ix).place;
+        let slots = &mut self.slots;
+        self.order.remove(place, |ix, place| set_place(slots, ix, place));
+        set_place(slots, ix, NO_PLACE);
+    }
+
+    /// Sets the record of a member, made in `incarnation`.
+    pub(crate) fn set_record(&mut self, ix: MemberIx, record: Record, incarnation: Incarnation) {
+        let entry = self.held_mut(ix);
+        let claim = entry.claim();
+        entry.record = record;
+        entry.set(claim, incarnation);
+    }
+
+    /// Forgets a member that is not present.
+    pub(crate) fn remove(&mut self, ix: MemberIx) -> NodeId {
+        let id = self.held(ix).id;
+        debug_assert!(!self.held(ix).claim().state.is_present(), "the present are not forgotten");
+        let hash = hash_of(id.short(self.tag).tiny());
+        if let Ok(found) = self.index.find_entry(hash, |&found| found == ix.0) {
+            found.remove();
+        }
+        self.slots[ix.at()] = None;
+        self.free.push(ix.0);
+        id
+    }
+
+    /// The next present member of the round.
+    pub(crate) fn next_in_round(&mut self, rng: &mut Xoshiro256PlusPlus) -> Option<MemberIx> {
+        self.order.advance(rng)
+    }
+
+    /// A random present member.
+    pub fn random_present(&self, rng: &mut Xoshiro256PlusPlus) -> Option<MemberIx> {
+        let members = self.order.as_slice();
+        if members.is_empty() { None } else { Some(members[rng.random_range(0..members.len())]) }
+    }
+
+    /// Up to `count` different present members at random, appended to `chosen`.
+    pub fn choose_present(
+        &self,
+        count: usize,
+        rng: &mut Xoshiro256PlusPlus,
+        mut eligible: impl FnMut(MemberIx) -> bool,
+        chosen: &mut Vec<MemberIx>,
+    ) {
+        let members = self.order.as_slice();
+        if members.is_empty() {
+            return;
+        }
+        let (start, wanted) = (chosen.len(), chosen.len() + count);
+        // Few of many: draw, and draw again what was drawn before. Few in all: walk from a
+        // random place, so that the loop ends.
+        for _ in 0..3 * count {
+            if chosen.len() == wanted {
+                return;
+            }
+            let ix = members[rng.random_range(0..members.len())];
+            if !chosen[start..].contains(&ix) && eligible(ix) {
+                chosen.push(ix);
+            }
+        }
+        let offset = rng.random_range(0..members.len());
+        let walk = members.iter().cycle().skip(offset).take(members.len().min(64));
+        for &ix in walk {
+            if chosen.len() == wanted {
+                return;
+            }
+            if !chosen[start..].contains(&ix) && eligible(ix) {
+                chosen.push(ix);
+            }
+        }
+    }
+
+    /// Checks what must hold at any time. For tests: it costs O(n).
+    pub(crate) fn check(&self) {
+        let present = self.iter().filter(|&ix| self.held(ix).claim().state.is_present()).count();
+        let alive = self.iter().filter(|&ix| self.held(ix).claim().state == State::Alive).count();
+        assert_eq!(present, self.order.len(), "the round holds the present and nobody else");
+        assert_eq!(alive, self.alive, "the alive are counted");
+        for (place, &ix) in self.order.as_slice().iter().enumerate() {
+            assert_eq!(self.held(ix).place as usize, place, "each knows its place");
+        }
+        for ix in self.iter() {
+            assert_eq!(self.find(self.held(ix).id), Some(ix), "each is found by its id");
+        }
+    }
+}
+
+fn set_place(slots: &mut [Option<Entry>], ix: MemberIx, place: u32) {
+    if let Some(entry) = &mut slots[ix.at()] {
+        entry.place = place;
+    }
+}
+
+/// Spreads a tiny id, which already is a hash, over the bits that the index looks at.
+fn hash_of(tiny: TinyId) -> u64 {
+    u64::from(tiny.0).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
