@@ -1,0 +1,110 @@
+//! The contract between a node and whatever carries its bytes.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+
+use tokio::sync::oneshot;
+
+use crate::batch::Batch;
+
+/// Two planes: datagrams, which may be lost, doubled and reordered, and exchanges, which either
+/// succeed or fail. All methods may be called at the same time.
+///
+/// After [`close`](Self::close) every call ends with an error.
+pub trait Transport: Send + Sync + 'static {
+    /// Where this side is reached, as far as it knows itself. Never port 0.
+    fn local_addr(&self) -> SocketAddr;
+
+    /// The most bytes that one datagram carries.
+    fn max_datagram(&self) -> usize;
+
+    /// Sends a datagram. That it was sent does not mean that it arrives.
+    ///
+    /// # Errors
+    /// When it could not be sent: too long, no route, closed.
+    fn send_to(
+        &self,
+        payload: &[u8],
+        to: SocketAddr,
+    ) -> impl Future<Output = io::Result<()>> + Send;
+
+    /// Receives a datagram into `buffer`: its length and where it came from. What is longer than
+    /// the buffer is cut. Dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// When closed, or when the plane has failed.
+    fn recv_from(
+        &self,
+        buffer: &mut [u8],
+    ) -> impl Future<Output = io::Result<(usize, SocketAddr)>> + Send;
+
+    /// Waits for a datagram, then takes what else is there already, up to what the batch holds.
+    /// By itself it takes one. Dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// As [`recv_from`](Self::recv_from).
+    fn recv_batch(&self, batch: &mut Batch) -> impl Future<Output = io::Result<()>> + Send {
+        async {
+            batch.clear();
+            let (length, from) = self.recv_from(batch.slot()).await?;
+            batch.filled(length, from);
+            Ok(())
+        }
+    }
+
+    /// Sends a framed request and waits for the framed reply, `None` when the other side took the
+    /// request and answered nothing. It may wait for ever: the caller bounds it by dropping the
+    /// future.
+    ///
+    /// # Errors
+    /// When the other side is not reached or does not keep to the framing, or this one is closed.
+    fn exchange(
+        &self,
+        to: SocketAddr,
+        request: Vec<u8>,
+    ) -> impl Future<Output = io::Result<Option<Vec<u8>>>> + Send;
+
+    /// Receives a request. Dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// When closed, or when the plane has failed.
+    fn accept(&self) -> impl Future<Output = io::Result<Incoming>> + Send;
+
+    /// Stops, and returns when the address is free again. By itself it does nothing, which is
+    /// right for what frees everything when it is dropped.
+    fn close(&self) -> impl Future<Output = ()> + Send {
+        async {}
+    }
+}
+
+/// A request of a peer.
+#[derive(Debug)]
+pub struct Incoming {
+    /// Where it came from. Its port may be a passing one.
+    pub from: SocketAddr,
+    /// The whole frame.
+    pub frame: Vec<u8>,
+    /// How to answer.
+    pub responder: Responder,
+}
+
+/// Answers one request. Dropping it answers nothing.
+#[derive(Debug)]
+pub struct Responder(oneshot::Sender<Vec<u8>>);
+
+/// The other end of a [`Responder`], for transports: the reply, or an error when there is none.
+pub type ReplyReceiver = oneshot::Receiver<Vec<u8>>;
+
+impl Responder {
+    /// A responder, and where its answer comes out.
+    pub fn channel() -> (Self, ReplyReceiver) {
+        let (sender, receiver) = oneshot::channel();
+        (Self(sender), receiver)
+    }
+
+    /// Answers with a whole frame. An asker who is gone does not matter.
+    pub fn reply(self, frame: Vec<u8>) {
+        let _ = self.0.send(frame);
+    }
+}

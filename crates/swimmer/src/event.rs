@@ -1,0 +1,117 @@
+//! What a node tells its user.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use swim_proto::{NodeId, RefusalReason};
+
+use crate::Member;
+
+/// A change in the membership as this node sees it, or a message. Events are never about the
+/// node itself, but for [`Conflict`](Self::Conflict).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// Newly present: first met, or back in a new life after it had left.
+    Joined(Member),
+    /// Suspect or dead before, alive now.
+    Up(Member),
+    /// Somebody's probe failed; it has time to refute.
+    Suspected(Member),
+    /// It did not refute in time.
+    Down(Member, Death),
+    /// It said goodbye.
+    Left(Member),
+    /// Its record changed: address, name, metadata or versions.
+    Updated(Member),
+    /// An application's message.
+    Message {
+        /// Who sent it.
+        from: Member,
+        /// How it came.
+        delivery: Delivery,
+        /// What it says.
+        payload: Arc<[u8]>,
+    },
+    /// Another process uses this node's id.
+    Conflict {
+        /// This node, with its own address.
+        local: Member,
+        /// The address in the other's record.
+        other: SocketAddr,
+    },
+}
+
+/// How a message came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Delivery {
+    /// Spread to all by gossip.
+    Broadcast,
+    /// In a datagram to this node alone.
+    BestEffort,
+    /// Over the reliable plane to this node alone.
+    Reliable,
+}
+
+/// Why a member is held dead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Death {
+    /// Whose probes failed, as far as this node knows them; this node may be among them.
+    pub accusers: Vec<NodeId>,
+    /// How this node came to hold it dead.
+    pub path: DeathPath,
+    /// This node's local health score at that moment, 0 (well) to 8.
+    pub health: u32,
+}
+
+/// How a node came to hold a member dead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DeathPath {
+    /// Its own suspicion ran out.
+    Suspicion,
+    /// The news came by gossip.
+    Gossip,
+}
+
+impl DeathPath {
+    /// The word for it: `suspicion` or `gossip`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Suspicion => "suspicion",
+            Self::Gossip => "gossip",
+        }
+    }
+}
+
+/// Something that an operator should know, but that is no change in the membership. Each kind is
+/// told once per address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Notice {
+    /// A seed refused to take this node in.
+    JoinRefused {
+        /// The seed's address.
+        by: SocketAddr,
+        /// The cluster that it belongs to.
+        cluster: String,
+        /// Why it refused.
+        reason: RefusalReason,
+    },
+    /// A node that means another cluster asked this one to join.
+    ForeignJoin {
+        /// Where the request came from.
+        from: SocketAddr,
+        /// The cluster that it means.
+        cluster: String,
+    },
+    /// A datagram failed its check: it is of another cluster, or damaged.
+    ForeignDatagram {
+        /// Where it came from.
+        from: SocketAddr,
+    },
+    /// The first seed that answered: the join is done.
+    JoinedBy {
+        /// The seed's address.
+        seed: SocketAddr,
+    },
+}

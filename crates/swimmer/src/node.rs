@@ -1,0 +1,409 @@
+//! A node as a pure machine: the composition of codec, membership and dissemination.
+//!
+//! Inputs are `handle_…` and the commands; what follows from them is polled, in the order in
+//! which it was decided, until [`Output::Wait`]. A datagram is encoded, and its news chosen, when
+//! it is polled, so that it carries the freshest. The same seed and inputs give the same outputs,
+//! byte for byte.
+//!
+//! ```
+//! use swimmer::node::{Node, Output, Settings};
+//! use swimmer::{ClusterName, Instant, NodeId};
+//!
+//! let settings = Settings::new(
+//!     NodeId::from_bytes([7; 16]),
+//!     ClusterName::new("cluster1")?,
+//!     "192.0.2.1:2552".parse()?,
+//! );
+//! let mut node = Node::new(settings, Instant::ZERO)?;
+//! node.join(Instant::ZERO, &["192.0.2.2:2552".parse()?]);
+//! node.handle_timeout(Instant::ZERO);
+//! assert!(matches!(node.poll_output(), Output::Exchange { .. }));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod commands;
+mod exchanges;
+mod inputs;
+mod output;
+mod pack;
+mod stats;
+mod told;
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::{RngExt, SeedableRng};
+use swim_dissemination::{Outbox, SeenSet, Urgency, transmit_limit};
+use swim_membership::{
+    Action, Ask, Config, Event as MembershipEvent, EventKind, Instant, MemberIx, MemberView,
+    Membership, Tell, Who,
+};
+use swim_proto::{
+    BincodeCodec, ClusterName, Codec, Datagram, NodeId, RecordError, RecordFields, State, TinyId,
+    Versions,
+};
+
+pub use commands::{SendError, TooLong};
+pub use output::{Completion, ExchangeId, Output, RequestId, SendId};
+pub use stats::{Stats, WireCounters};
+
+use crate::event::{Death, DeathPath, Event, Notice};
+use crate::Member;
+use exchanges::Exchanges;
+use pack::{Broadcast, key_of};
+use told::Told;
+
+/// What a node is made of.
+pub struct Settings {
+    /// Its identity.
+    pub id: NodeId,
+    /// The cluster that it belongs to.
+    pub cluster: ClusterName,
+    /// Where others reach it.
+    pub address: SocketAddr,
+    /// Its name, for people: at most 128 bytes without control characters; may be empty.
+    pub name: String,
+    /// What its application says of it: at most 512 bytes.
+    pub metadata: Vec<u8>,
+    /// Its timing and bounds. Default: the `lan` preset.
+    pub config: Config,
+    /// Its wire. Default: [`BincodeCodec`].
+    pub codec: Option<Box<dyn Codec>>,
+    /// What decides every random choice. Default 0; nodes of one cluster should differ in it.
+    pub seed: u64,
+}
+
+impl Settings {
+    /// The settings of a node without name and metadata, with the `lan` preset.
+    pub fn new(id: NodeId, cluster: ClusterName, address: SocketAddr) -> Self {
+        Self {
+            id,
+            cluster,
+            address,
+            name: String::new(),
+            metadata: Vec::new(),
+            config: Config::default(),
+            codec: None,
+            seed: 0,
+        }
+    }
+}
+
+/// What waits to be polled. Bytes are made when it is.
+enum Pending {
+    Send { to: SocketAddr, message: Datagram<'static>, tell: Tell, bytes_max: usize },
+    Gossip { to: SocketAddr },
+    User { to: SocketAddr, payload: Vec<u8> },
+    Ask { to: SocketAddr, ask: Ask },
+    UserExchange { id: SendId, to: SocketAddr, payload: Vec<u8> },
+    Continue { round: exchanges::Round },
+    Reply { id: RequestId, frame: Vec<u8> },
+    Event(Event),
+    Notice(Notice),
+    Completed(Completion),
+}
+
+/// What was made ready in the node's buffer, or needs none.
+enum Ready {
+    Datagram { to: SocketAddr },
+    Exchange { id: ExchangeId, to: SocketAddr, deadline: Instant },
+    Reply { id: RequestId },
+    Event(Event),
+    Notice(Notice),
+    Completed(Completion),
+}
+
+/// One node.
+pub struct Node {
+    cluster: ClusterName,
+    membership: Membership,
+    codec: Box<dyn Codec>,
+    outbox: Outbox<Broadcast>,
+    seen: SeenSet,
+    exchanges: Exchanges,
+    pending: VecDeque<Pending>,
+    /// The bytes that are lent.
+    out: Vec<u8>,
+    scratch: Vec<u8>,
+    chosen: Vec<MemberIx>,
+    gossip_at: Instant,
+    gossiped_at: Instant,
+    next_send: u64,
+    told: Told,
+    rng: Xoshiro256PlusPlus,
+    wire: WireCounters,
+    /// The moment of the last input, for what is made ready when it is polled.
+    now: Instant,
+}
+
+impl Node {
+    /// A node alone, in its first life.
+    ///
+    /// # Errors
+    /// When name, metadata or address do not make a record.
+    pub fn new(settings: Settings, now: Instant) -> Result<Self, RecordError> {
+        let record = RecordFields {
+            address: settings.address,
+            versions: Versions::default(),
+            name: &settings.name,
+            metadata: &settings.metadata,
+            later: &[],
+        }
+        .build()?;
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(settings.seed);
+        let (config, tag) = (settings.config, settings.cluster.tag());
+        let default_codec = || Box::new(BincodeCodec::new(settings.cluster.clone())) as Box<_>;
+        Ok(Self {
+            codec: settings.codec.unwrap_or_else(default_codec),
+            membership: Membership::new(config, settings.id, record, tag, rng.random(), now),
+            outbox: Outbox::new(),
+            seen: SeenSet::new(rng.random()),
+            exchanges: Exchanges::default(),
+            pending: VecDeque::new(),
+            out: Vec::new(),
+            scratch: Vec::new(),
+            chosen: Vec::new(),
+            gossip_at: Instant::NEVER,
+            gossiped_at: Instant::ZERO,
+            next_send: 0,
+            told: Told::default(),
+            rng,
+            wire: WireCounters::default(),
+            now,
+            cluster: settings.cluster,
+        })
+    }
+
+    /// What is to be done next. To be called until it says [`Output::Wait`].
+    pub fn poll_output(&mut self) -> Output<'_> {
+        while let Some(pending) = self.pending.pop_front() {
+            if let Some(ready) = self.prepare(pending) {
+                return self.lend(ready);
+            }
+        }
+        Output::Wait(self.deadline())
+    }
+
+    fn prepare(&mut self, pending: Pending) -> Option<Ready> {
+        match pending {
+            Pending::Send { to, message, tell, bytes_max } => {
+                self.pack_datagram(to, &message, tell, bytes_max)
+            }
+            Pending::Gossip { to } => self.pack_gossip(to),
+            Pending::User { to, payload } => self.pack_user(to, &payload),
+            Pending::Ask { to, ask } => self.pack_ask(to, ask),
+            Pending::UserExchange { id, to, payload } => self.pack_user_request(id, to, &payload),
+            Pending::Continue { round } => self.pack_round(round),
+            Pending::Reply { id, frame } => {
+                self.out = frame;
+                Some(Ready::Reply { id })
+            }
+            Pending::Event(event) => Some(Ready::Event(event)),
+            Pending::Notice(notice) => Some(Ready::Notice(notice)),
+            Pending::Completed(completion) => Some(Ready::Completed(completion)),
+        }
+    }
+
+    fn lend(&self, ready: Ready) -> Output<'_> {
+        match ready {
+            Ready::Datagram { to } => Output::Datagram { to, payload: &self.out },
+            Ready::Exchange { id, to, deadline } => {
+                Output::Exchange { id, to, request: &self.out, deadline }
+            }
+            Ready::Reply { id } => Output::Reply { id, frame: &self.out },
+            Ready::Event(event) => Output::Event(event),
+            Ready::Notice(notice) => Output::Notice(notice),
+            Ready::Completed(completion) => Output::Completed(completion),
+        }
+    }
+
+    fn deadline(&self) -> Instant {
+        let gossip_at = if self.has_news() { self.gossip_at } else { Instant::NEVER };
+        self.membership.deadline().min(gossip_at)
+    }
+
+    /// Whether there is anything to gossip and anybody to gossip it to.
+    fn has_news(&self) -> bool {
+        !self.outbox.is_empty() && self.membership.table().present() > 0
+    }
+
+    /// The time that [`Output::Wait`] asked for has come, or more.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.now = now;
+        self.membership.handle_timeout(now);
+        self.collect(usize::MAX);
+        if self.has_news() && now >= self.gossip_at {
+            self.gossip(now);
+        }
+    }
+
+    /// Queues a gossip datagram for a few random members (G3).
+    fn gossip(&mut self, now: Instant) {
+        self.gossiped_at = now;
+        self.gossip_at = now + self.membership.config().gossip_tick();
+        let fanout = self.membership.config().gossip_fanout() as usize;
+        let mut chosen = std::mem::take(&mut self.chosen);
+        let table = self.membership.table();
+        table.choose_present(fanout, &mut self.rng, |_| true, &mut chosen);
+        for ix in chosen.drain(..) {
+            let to = self.membership.address(ix);
+            self.pending.push_back(Pending::Gossip { to });
+        }
+        self.chosen = chosen;
+    }
+
+    /// Takes over what the membership has decided. `bytes_max` bounds answers to what has just
+    /// come in, so that a stranger cannot make us send more than he sent.
+    fn collect(&mut self, bytes_max: usize) {
+        while let Some(action) = self.membership.poll_action() {
+            match action {
+                Action::Send { to, message, tell } => {
+                    self.pending.push_back(Pending::Send { to, message, tell, bytes_max });
+                }
+                Action::Exchange { to, ask } => self.pending.push_back(Pending::Ask { to, ask }),
+                Action::News { who, urgent } => self.on_news(who, urgent),
+                Action::Forget(ix) => self.outbox.remove_update(key_of(Who::Member(ix))),
+                Action::Event(event) => self.on_event(event),
+                Action::Joined { seed } => {
+                    self.pending.push_back(Pending::Notice(Notice::JoinedBy { seed }));
+                }
+                Action::Left { acknowledged, told } => {
+                    let completion = Completion::Left { acknowledged, told };
+                    self.pending.push_back(Pending::Completed(completion));
+                }
+            }
+        }
+    }
+
+    fn on_news(&mut self, who: Who, urgent: bool) {
+        let urgency = if urgent { Urgency::Urgent } else { Urgency::Normal };
+        self.arm_gossip();
+        self.outbox.push_update(key_of(who), urgency);
+    }
+
+    /// The first news after a silence goes out at once, further news with the next tick.
+    fn arm_gossip(&mut self) {
+        if !self.has_news() {
+            let tick = self.membership.config().gossip_tick();
+            self.gossip_at = self.now.max(self.gossiped_at + tick);
+        }
+    }
+
+    fn on_event(&mut self, event: MembershipEvent) {
+        let member = member_of(&event.member);
+        let event = match event.kind {
+            EventKind::Joined => Event::Joined(member),
+            EventKind::Up => Event::Up(member),
+            EventKind::Suspected => Event::Suspected(member),
+            EventKind::Down { accusers, own, health } => {
+                let ids = accusers.as_slice().iter().filter_map(|&tiny| self.id_of(tiny));
+                let path = if own { DeathPath::Suspicion } else { DeathPath::Gossip };
+                Event::Down(member, Death { accusers: ids.collect(), path, health })
+            }
+            EventKind::Left => Event::Left(member),
+            EventKind::Updated => Event::Updated(member),
+            EventKind::Conflict { other } => Event::Conflict { local: member, other },
+        };
+        self.pending.push_back(Pending::Event(event));
+    }
+
+    fn id_of(&self, tiny: TinyId) -> Option<NodeId> {
+        if tiny == self.membership.tiny() {
+            return Some(self.membership.id());
+        }
+        match self.membership.table().find_tiny(tiny) {
+            swim_membership::Lookup::Found(ix) => Some(self.membership.view(ix).id),
+            _ => None,
+        }
+    }
+
+    fn notice_once(&mut self, from: SocketAddr, notice: Notice) {
+        if self.told.insert(&notice, from) {
+            self.pending.push_back(Pending::Notice(notice));
+        }
+    }
+
+    fn send_limit(&self) -> u32 {
+        transmit_limit(self.membership.present(), self.membership.config().gossip_lambda())
+    }
+
+    /// This node as it speaks of itself.
+    pub fn local(&self) -> Member {
+        member_of(&self.membership.local())
+    }
+
+    /// A member as it is held, or `None` if it is not, or is this node.
+    pub fn member(&self, id: NodeId) -> Option<Member> {
+        let ix = self.membership.table().find(id)?;
+        Some(member_of(&self.membership.view(ix)))
+    }
+
+    /// All other members that are held: present, dead and left.
+    pub fn members(&self) -> impl Iterator<Item = Member> + '_ {
+        let table = self.membership.table();
+        table.iter().map(|ix| member_of(&self.membership.view(ix)))
+    }
+
+    /// How many members are present (alive or suspect), this node included while it has not left.
+    pub fn present(&self) -> usize {
+        self.membership.present()
+    }
+
+    /// Calls `each` for every member that has changed since the last call, with what is held of
+    /// it now, `None` if it was forgotten. Returns `false` when there were more changes than can
+    /// be listed: then all of [`members`](Self::members) is to be read afresh.
+    #[must_use]
+    pub fn drain_changes(&mut self, mut each: impl FnMut(NodeId, Option<Member>)) -> bool {
+        let mut changed = Vec::new();
+        let complete = self.membership.drain_changes(|id| changed.push(id));
+        for id in changed {
+            each(id, self.member(id));
+        }
+        complete
+    }
+
+    /// What is counted, and how full queues and tables are.
+    pub fn stats(&self) -> Stats {
+        Stats {
+            membership: self.membership.counters(),
+            wire: self.wire,
+            members_present: self.membership.present() as u64,
+            members_held: self.membership.table().len() as u64,
+            suspicions: self.membership.suspicions() as u64,
+            health: u64::from(self.membership.health()),
+            updates_queued: self.outbox.updates().len() as u64,
+            broadcasts_queued: self.outbox.broadcasts().len() as u64,
+            broadcasts_dropped: self.outbox.broadcasts().dropped(),
+            exchanges_open: self.exchanges.len() as u64,
+        }
+    }
+
+    /// Checks what must hold after every input. For tests and simulations: it costs O(n).
+    ///
+    /// # Panics
+    /// When an invariant is broken, which is a fault of this crate.
+    pub fn check(&self) {
+        self.membership.check();
+        assert!(self.exchanges.len() <= exchanges::OPEN_MAX);
+    }
+
+    /// Whether this node is alive, in its own words: it has not left.
+    pub fn is_running(&self) -> bool {
+        self.membership.local().claim.state == State::Alive
+    }
+}
+
+/// A member as users see it.
+fn member_of(view: &MemberView) -> Member {
+    let fields = view.record.fields();
+    Member {
+        id: view.id,
+        name: fields.name.into(),
+        address: fields.address,
+        state: view.claim.state,
+        incarnation: view.claim.incarnation,
+        metadata: fields.metadata.into(),
+        versions: fields.versions,
+    }
+}

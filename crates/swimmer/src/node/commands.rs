@@ -1,0 +1,147 @@
+//! What the user asks for.
+
+use std::net::SocketAddr;
+
+use swim_dissemination::Outbox;
+use swim_membership::Instant;
+use swim_proto::limits::{BROADCAST_BYTES_MAX, FRAME_BYTES_MAX};
+use swim_proto::{NodeId, RecordError, RecordFields};
+
+use super::output::SendId;
+use super::pack::Broadcast;
+use super::{Node, Pending};
+
+/// Bytes of a user message's frame or datagram that are not its payload, rounded up.
+const USER_OVERHEAD: usize = 64;
+
+/// A payload that does not fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a payload of {bytes} bytes is too long; {max} bytes is the most")]
+pub struct TooLong {
+    /// Its length.
+    pub bytes: usize,
+    /// The most.
+    pub max: usize,
+}
+
+/// Why a message was not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// No member of this id is held.
+    #[error("no such member")]
+    UnknownMember,
+    /// The member is dead or has left.
+    #[error("the member is not present")]
+    NotPresent,
+    /// The payload does not fit.
+    #[error(transparent)]
+    TooLong(#[from] TooLong),
+}
+
+fn check_length(payload: &[u8], max: usize) -> Result<(), TooLong> {
+    let bytes = payload.len();
+    if bytes > max { Err(TooLong { bytes, max }) } else { Ok(()) }
+}
+
+impl Node {
+    /// Makes joining by these addresses the standing goal: they are tried again, after longer and
+    /// longer whiles, until one answers. It replaces the addresses of an earlier call; the own
+    /// address among them is ignored. After [`leave`](Self::leave) this begins the next life.
+    pub fn join(&mut self, now: Instant, seeds: &[SocketAddr]) {
+        self.now = now;
+        self.membership.join(now, seeds);
+        self.collect(usize::MAX);
+    }
+
+    /// Whether no seed has answered yet, so that names are to be resolved again.
+    pub fn wants_seeds(&self) -> bool {
+        self.membership.wants_seeds()
+    }
+
+    /// Leaves gently: a few peers are told until they acknowledge it, for at most a second, and
+    /// [`Completion::Left`](super::Completion::Left) says how many did.
+    pub fn leave(&mut self, now: Instant) {
+        self.now = now;
+        self.membership.leave(now);
+        self.outbox = Outbox::new();
+        self.collect(usize::MAX);
+    }
+
+    /// Replaces this node's metadata, which all members will see.
+    ///
+    /// # Errors
+    /// When it is longer than 512 bytes; the old one then stays.
+    pub fn set_metadata(&mut self, now: Instant, metadata: &[u8]) -> Result<(), RecordError> {
+        self.now = now;
+        let local = self.membership.local();
+        let record = RecordFields { metadata, ..local.record.fields() }.build()?;
+        self.membership.set_record(record);
+        self.collect(usize::MAX);
+        Ok(())
+    }
+
+    /// Tells all members something by gossip: best effort, at most once each, in no order.
+    ///
+    /// # Errors
+    /// When it is longer than 512 bytes.
+    pub fn broadcast(&mut self, now: Instant, payload: &[u8]) -> Result<(), TooLong> {
+        check_length(payload, BROADCAST_BYTES_MAX)?;
+        self.now = now;
+        let key = rand::RngExt::random(&mut self.rng);
+        self.seen.insert(key);
+        let origin = self.membership.short();
+        self.queue_broadcast(Broadcast { origin, key, payload: payload.into() });
+        Ok(())
+    }
+
+    pub(super) fn queue_broadcast(&mut self, broadcast: Broadcast) {
+        self.arm_gossip();
+        let bytes = broadcast.payload.len();
+        self.outbox.push_broadcast(broadcast, bytes);
+    }
+
+    /// Sends one member a datagram: best effort.
+    ///
+    /// # Errors
+    /// When the member is not there, or the payload does not fit a datagram.
+    pub fn send(&mut self, now: Instant, to: NodeId, payload: &[u8]) -> Result<(), SendError> {
+        let max = self.membership.config().datagram_bytes_max() - USER_OVERHEAD;
+        check_length(payload, max)?;
+        self.now = now;
+        let to = self.address_of(to)?;
+        self.pending.push_back(Pending::User { to, payload: payload.into() });
+        Ok(())
+    }
+
+    /// Sends one member a message over the reliable plane;
+    /// [`Completion::Sent`](super::Completion::Sent) says whether it was acknowledged.
+    ///
+    /// # Errors
+    /// When the member is not there, or the payload is longer than 65,472 bytes.
+    pub fn send_reliable(
+        &mut self,
+        now: Instant,
+        to: NodeId,
+        payload: &[u8],
+    ) -> Result<SendId, SendError> {
+        check_length(payload, FRAME_BYTES_MAX - USER_OVERHEAD)?;
+        self.now = now;
+        let to = self.address_of(to)?;
+        self.next_send += 1;
+        let id = SendId(self.next_send);
+        self.pending.push_back(Pending::UserExchange { id, to, payload: payload.into() });
+        Ok(id)
+    }
+
+    fn address_of(&self, id: NodeId) -> Result<SocketAddr, SendError> {
+        let table = self.membership.table();
+        let ix = table.find(id).ok_or(SendError::UnknownMember)?;
+        let view = self.membership.view(ix);
+        if view.claim.state.is_present() {
+            Ok(view.record.address())
+        } else {
+            Err(SendError::NotPresent)
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! What comes in from the network. Nothing of it is an error: what cannot be used is counted.
+
+use std::net::SocketAddr;
+
+use swim_membership::{Instant, Source, Via};
+use swim_proto::{Datagram, DecodeError, Part, Parts, ShortId};
+
+use super::pack::Broadcast;
+use super::{Node, Pending, member_of};
+use crate::event::{Delivery, Event, Notice};
+use crate::Member;
+
+impl Node {
+    /// A datagram has come. Its bytes may be changed in place.
+    pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, bytes: &mut [u8]) {
+        self.now = now;
+        self.wire.datagrams_in += 1;
+        self.wire.bytes_in += bytes.len() as u64;
+        let length = bytes.len();
+        let mut scratch = std::mem::take(&mut self.scratch);
+        match self.codec.decode_datagram(bytes, &mut scratch) {
+            Ok(packet) => {
+                let correction = matches!(packet.message, Datagram::Correction);
+                let via = if correction { Via::Correction } else { Via::Gossip };
+                // News first: it may say who the sender is.
+                self.handle_parts(Source { address: from, via }, packet.parts);
+                self.on_datagram(from, &packet.message);
+                self.collect(length);
+            }
+            Err(error) => self.on_bad_datagram(from, error),
+        }
+        self.scratch = scratch;
+    }
+
+    fn on_datagram(&mut self, from: SocketAddr, message: &Datagram<'_>) {
+        if let Datagram::User { from: sender, payload } = *message {
+            self.on_message(sender, Delivery::BestEffort, payload);
+        } else {
+            self.membership.handle_datagram(self.now, from, message);
+        }
+    }
+
+    fn on_bad_datagram(&mut self, from: SocketAddr, error: DecodeError) {
+        match error {
+            DecodeError::Check | DecodeError::TooShort | DecodeError::OtherCluster => {
+                self.wire.datagrams_foreign += 1;
+                self.notice_once(from, Notice::ForeignDatagram { from });
+            }
+            DecodeError::UnknownKind => self.wire.kinds_unknown += 1,
+            _ => self.wire.datagrams_malformed += 1,
+        }
+    }
+
+    pub(super) fn handle_parts(&mut self, source: Source, mut parts: Parts<'_>) {
+        for part in &mut parts {
+            match part {
+                Ok(Part::Broadcast { origin, key, payload }) => {
+                    self.on_broadcast(origin, key, payload);
+                }
+                Ok(part) => self.membership.handle_part(self.now, source, &part),
+                Err(_) => self.wire.parts_malformed += 1,
+            }
+        }
+        self.wire.parts_unknown += u64::from(parts.unknown());
+    }
+
+    fn on_broadcast(&mut self, origin: ShortId, key: u64, payload: &[u8]) {
+        if origin == self.membership.short() || !self.is_running() {
+            return;
+        }
+        let Some(from) = self.present_member(origin) else {
+            // Not marked as seen: by its next copy the origin may be known.
+            self.wire.messages_from_strangers += 1;
+            return;
+        };
+        if !self.seen.insert(key) {
+            self.wire.broadcasts_seen += 1;
+            return;
+        }
+        let event = Event::Message { from, delivery: Delivery::Broadcast, payload: payload.into() };
+        self.pending.push_back(Pending::Event(event));
+        self.queue_broadcast(Broadcast { origin, key, payload: payload.into() });
+    }
+
+    /// An application's message to this node. Returns whether it was taken.
+    pub(super) fn on_message(&mut self, from: ShortId, delivery: Delivery, payload: &[u8]) -> bool {
+        let sender = if self.is_running() { self.present_member(from) } else { None };
+        let Some(from) = sender else {
+            self.wire.messages_from_strangers += 1;
+            return false;
+        };
+        let event = Event::Message { from, delivery, payload: payload.into() };
+        self.pending.push_back(Pending::Event(event));
+        true
+    }
+
+    fn present_member(&self, short: ShortId) -> Option<Member> {
+        let ix = self.membership.present_short(short)?;
+        Some(member_of(&self.membership.view(ix)))
+    }
+}
