@@ -192,7 +192,8 @@ impl Ranked {
     }
 
     fn unlink(&mut self, key: u32) {
-        let Slot { previous, next, sent, .. } = core::mem::replace(&mut self.slots[key as usize], FREE);
+        let Slot { previous, next, sent, .. } =
+            core::mem::replace(&mut self.slots[key as usize], FREE);
         let list = &mut self.lists[usize::from(sent)];
         match previous {
             NONE => list.head = next,

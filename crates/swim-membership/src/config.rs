@@ -216,6 +216,13 @@ impl Config {
         }
     }
 
+    /// The same for a transport that carries less in a datagram.
+    #[must_use]
+    pub fn with_datagram_bytes_max(mut self, bytes: usize) -> Self {
+        self.0.datagram_bytes_max = bytes.min(self.0.datagram_bytes_max).max(DATAGRAM_BYTES_MIN);
+        self
+    }
+
     /// A preset as it is.
     pub fn preset(profile: Profile) -> Self {
         Self(Self::builder(profile))

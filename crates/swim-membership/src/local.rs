@@ -99,9 +99,8 @@ impl Local {
 
     /// The next own word: a new record, a new life.
     pub(crate) fn advance(&mut self, state: State) {
-        self.incarnation = self.pending.take().map_or(self.incarnation, |heard| {
-            self.incarnation.max(heard)
-        });
+        self.incarnation =
+            self.pending.take().map_or(self.incarnation, |heard| self.incarnation.max(heard));
         if state == State::Alive {
             self.incarnation = self.incarnation.next();
         }

@@ -125,7 +125,8 @@ impl Membership {
         if self.local.state == State::Left {
             return self.leaving.as_ref().map_or(Instant::NEVER, own::Leaving::deadline);
         }
-        let first = |deadline: Option<(Instant, MemberIx)>| deadline.map_or(Instant::NEVER, |d| d.0);
+        let first =
+            |deadline: Option<(Instant, MemberIx)>| deadline.map_or(Instant::NEVER, |d| d.0);
         let (sync_at, heal_at) = self.repair_deadlines();
         [
             self.probe_at,
@@ -245,7 +246,9 @@ impl Membership {
     /// The present member of this short id.
     pub fn present_short(&self, short: ShortId) -> Option<MemberIx> {
         match self.table.find_subject(Subject::Short(short)) {
-            Lookup::Found(ix) => Some(ix).filter(|&ix| self.table.held(ix).claim().state.is_present()),
+            Lookup::Found(ix) => {
+                Some(ix).filter(|&ix| self.table.held(ix).claim().state.is_present())
+            }
             Lookup::Unknown | Lookup::Ambiguous => None,
         }
     }

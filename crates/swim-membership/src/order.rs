@@ -4,8 +4,8 @@
 use alloc::vec::Vec;
 
 use rand::RngExt;
-use rand::seq::SliceRandom;
 use rand::rngs::Xoshiro256PlusPlus;
+use rand::seq::SliceRandom;
 
 use crate::table::MemberIx;
 
@@ -26,11 +26,16 @@ impl RoundRobin {
         &self.members
     }
 
-    /// The next in turn. A new round is shuffled anew.
-    pub(crate) fn advance(&mut self, rng: &mut Xoshiro256PlusPlus) -> Option<MemberIx> {
+    /// The next in turn. A new round is shuffled anew, and `moved` told of everyone's new place.
+    pub(crate) fn advance(
+        &mut self,
+        rng: &mut Xoshiro256PlusPlus,
+        mut moved: impl FnMut(MemberIx, u32),
+    ) -> Option<MemberIx> {
         if self.cursor >= self.members.len() {
             self.members.shuffle(rng);
             self.cursor = 0;
+            (0..).zip(&self.members).for_each(|(place, &ix)| moved(ix, place));
         }
         let next = self.members.get(self.cursor).copied()?;
         self.cursor += 1;
@@ -84,9 +89,10 @@ mod tests {
         for n in 0..50 {
             order.insert(MemberIx::new(n), &mut rng, |_, _| {});
         }
-        let _ = order.advance(&mut rng);
+        let _ = order.advance(&mut rng, |_, _| {});
         order.cursor = 50;
-        let round: BTreeSet<_> = (0..50).filter_map(|_| order.advance(&mut rng)).collect();
+        let round: BTreeSet<_> =
+            (0..50).filter_map(|_| order.advance(&mut rng, |_, _| {})).collect();
         assert_eq!(round.len(), 50);
     }
 
@@ -113,7 +119,8 @@ mod tests {
                     _ => {}
                 }
                 most = most.max(order.len());
-                if let Some(turn) = order.advance(&mut rng) {
+                let turn = order.advance(&mut rng, |ix, place| { places.insert(ix, place); });
+                if let Some(turn) = turn {
                     waited.values_mut().for_each(|turns| *turns += 1);
                     waited.insert(turn, 0);
                 }

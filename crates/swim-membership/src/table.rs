@@ -311,7 +311,8 @@ impl Table {
 
     /// The next present member of the round.
     pub(crate) fn next_in_round(&mut self, rng: &mut Xoshiro256PlusPlus) -> Option<MemberIx> {
-        self.order.advance(rng)
+        let slots = &mut self.slots;
+        self.order.advance(rng, |ix, place| set_place(slots, ix, place))
     }
 
     /// A random present member.

@@ -89,7 +89,7 @@ impl ShortId {
 }
 
 /// The low 4 bytes of a [`ShortId`] (W4): names an accuser or the parties of a ping.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TinyId(pub u32);
 
 /// A member as a message names it.

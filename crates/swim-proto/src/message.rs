@@ -98,12 +98,6 @@ pub struct Accusers {
     ids: [TinyId; ACCUSERS_MAX],
 }
 
-impl Default for TinyId {
-    fn default() -> Self {
-        Self(0)
-    }
-}
-
 impl Accusers {
     /// Nobody.
     pub const fn new() -> Self {

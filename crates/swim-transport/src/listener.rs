@@ -51,16 +51,16 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    pub(crate) fn start<F: Framing>(tcp: TcpListener, framing: Arc<F>, config: UdpTcpConfig) -> Self {
+    pub(crate) fn start<F: Framing>(
+        tcp: TcpListener,
+        framing: Arc<F>,
+        config: UdpTcpConfig,
+    ) -> Self {
         let (sender, receiver) = mpsc::channel(WAITING_MAX);
         let counters = Arc::new(Counters::default());
         let connection = Connection { framing, sender, counters: Arc::clone(&counters), config };
         let task = tokio::spawn(accept_all(tcp, connection));
-        Self {
-            requests: Mutex::new(receiver),
-            task: StdMutex::new(Some(task)),
-            counters,
-        }
+        Self { requests: Mutex::new(receiver), task: StdMutex::new(Some(task)), counters }
     }
 
     pub(crate) async fn next(&self) -> Option<Incoming> {

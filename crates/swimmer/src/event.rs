@@ -109,6 +109,13 @@ pub enum Notice {
         /// Where it came from.
         from: SocketAddr,
     },
+    /// A seed's name cannot be resolved now. It is tried again.
+    SeedUnresolved {
+        /// The seed, as given.
+        seed: String,
+        /// Why.
+        error: String,
+    },
     /// The first seed that answered: the join is done.
     JoinedBy {
         /// The seed's address.

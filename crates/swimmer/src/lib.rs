@@ -14,8 +14,8 @@ pub mod node;
 
 #[cfg(feature = "tokio")]
 pub use cluster::{
-    Builder, Change, Cluster, CommandError, DataFolderError, LeaveReport, Notices, Snapshot,
-    StartError, Subscription, Update,
+    AdvertisedBy, Builder, Change, Cluster, CommandError, DataFolderError, LeaveReport, Notices,
+    Snapshot, StartError, Subscription, Update, block_on,
 };
 pub use event::{Death, DeathPath, Delivery, Event, Notice};
 pub use member::Member;

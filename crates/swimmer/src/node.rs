@@ -48,8 +48,8 @@ pub use commands::{SendError, TooLong};
 pub use output::{Completion, ExchangeId, Output, RequestId, SendId};
 pub use stats::{Stats, WireCounters};
 
-use crate::event::{Death, DeathPath, Event, Notice};
 use crate::Member;
+use crate::event::{Death, DeathPath, Event, Notice};
 use exchanges::Exchanges;
 use pack::{Broadcast, key_of};
 use told::Told;

@@ -17,7 +17,8 @@ impl Membership {
         if self.probe_at == Instant::NEVER && self.table.present() > 0 {
             // Somewhere in the period, so that nodes that start together do not probe together.
             let period = self.config.period().as_micros() as u64;
-            self.probe_at = now + core::time::Duration::from_micros(self.rng.random_range(0..period));
+            self.probe_at =
+                now + core::time::Duration::from_micros(self.rng.random_range(0..period));
         }
     }
 
@@ -60,8 +61,7 @@ impl Membership {
         self.counters.probes_indirect += 1;
         let mut relays = core::mem::take(&mut self.scratch);
         let table = &self.table;
-        let eligible =
-            |ix: MemberIx| ix != target && table.held(ix).claim().state == State::Alive;
+        let eligible = |ix: MemberIx| ix != target && table.held(ix).claim().state == State::Alive;
         table.choose_present(self.config.relays() as usize, &mut self.rng, eligible, &mut relays);
         let (subject, from) = (self.table.subject(target), self.local.tiny);
         for &relay in &relays {

@@ -158,11 +158,8 @@ impl Membership {
         if !replaces {
             return Ok(false);
         }
-        let record = if same {
-            entry.record().clone()
-        } else {
-            Record::parse(bytes).map_err(|_| ())?
-        };
+        let record =
+            if same { entry.record().clone() } else { Record::parse(bytes).map_err(|_| ())? };
         self.table.set_record(ix, record, incarnation);
         Ok(!same)
     }

@@ -110,12 +110,13 @@ pub(super) fn decode<'a>(rest: &mut &'a [u8]) -> Result<Option<Part<'a>>, Decode
     match tag & KIND_BITS {
         KIND_ALIVE => decode_alive(rest),
         KIND_SUSPECT if accusers == 0 => Err(DecodeError::Malformed("accusers")),
-        KIND_SUSPECT => decode_claim(rest, full, accusers).map(|(subject, incarnation, accusers)| {
-            Part::Suspect { subject, incarnation, accusers }
-        }),
-        KIND_DEAD => decode_claim(rest, full, accusers).map(|(subject, incarnation, accusers)| {
-            Part::Dead { subject, incarnation, accusers }
-        }),
+        KIND_SUSPECT => {
+            decode_claim(rest, full, accusers).map(|(subject, incarnation, accusers)| {
+                Part::Suspect { subject, incarnation, accusers }
+            })
+        }
+        KIND_DEAD => decode_claim(rest, full, accusers)
+            .map(|(subject, incarnation, accusers)| Part::Dead { subject, incarnation, accusers }),
         KIND_LEFT => decode_claim(rest, full, 0)
             .map(|(subject, incarnation, _)| Part::Left { subject, incarnation }),
         KIND_BROADCAST => decode_broadcast(rest),

@@ -63,9 +63,5 @@ pub(super) fn incarnation(rest: &mut &[u8]) -> Result<Incarnation> {
 }
 
 pub(super) fn subject(rest: &mut &[u8], full: bool) -> Result<Subject> {
-    if full {
-        id(rest).map(Subject::Full)
-    } else {
-        short(rest, "short id").map(Subject::Short)
-    }
+    if full { id(rest).map(Subject::Full) } else { short(rest, "short id").map(Subject::Short) }
 }

@@ -71,9 +71,7 @@ impl Node {
     pub(super) fn pack_ask(&mut self, to: SocketAddr, ask: Ask) -> Option<Ready> {
         match ask {
             Ask::Join => self.pack_join(to),
-            Ask::Sync => {
-                self.pack_round(Round { to, push: Some(0), pull: Some(0), number: 0 })
-            }
+            Ask::Sync => self.pack_round(Round { to, push: Some(0), pull: Some(0), number: 0 }),
             Ask::Ping { seq, target, held } => {
                 let from = self.membership.tiny();
                 let request = Request::Ping { seq, target, from, held };
@@ -153,11 +151,13 @@ impl Node {
                 continue;
             }
             let before = self.out.len();
-            let mut fits = self.codec.push(&membership.record_part(ix), FRAME_BYTES_MAX, &mut self.out);
-            if let (Fit::Written, true) = (fits, membership.is_suspect(ix)) {
-                if let Some(part) = membership.part(Who::Member(ix)) {
-                    fits = self.codec.push(&part, FRAME_BYTES_MAX, &mut self.out);
-                }
+            let mut fits =
+                self.codec.push(&membership.record_part(ix), FRAME_BYTES_MAX, &mut self.out);
+            if fits == Fit::Written
+                && membership.is_suspect(ix)
+                && let Some(part) = membership.part(Who::Member(ix))
+            {
+                fits = self.codec.push(&part, FRAME_BYTES_MAX, &mut self.out);
             }
             if fits == Fit::NoRoom {
                 self.out.truncate(before);

@@ -7,8 +7,8 @@ use swim_proto::{Datagram, DecodeError, Part, Parts, ShortId};
 
 use super::pack::Broadcast;
 use super::{Node, Pending, member_of};
-use crate::event::{Delivery, Event, Notice};
 use crate::Member;
+use crate::event::{Delivery, Event, Notice};
 
 impl Node {
     /// A datagram has come. Its bytes may be changed in place.

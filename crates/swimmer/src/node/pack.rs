@@ -147,10 +147,11 @@ impl Node {
             return;
         }
         let written = self.codec.push(&membership.record_part(ix), limit, &mut self.out);
-        if written == Fit::Written && membership.is_suspect(ix) {
-            if let Some(part) = membership.part(Who::Member(ix)) {
-                let _ = self.codec.push(&part, limit, &mut self.out);
-            }
+        if written == Fit::Written
+            && membership.is_suspect(ix)
+            && let Some(part) = membership.part(Who::Member(ix))
+        {
+            let _ = self.codec.push(&part, limit, &mut self.out);
         }
     }
 }

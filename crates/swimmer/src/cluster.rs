@@ -1,0 +1,280 @@
+//! A node on real sockets: the handle, and the one loop behind it that touches the world.
+
+mod advertise;
+mod builder;
+mod data_folder;
+mod driver;
+mod mirror;
+mod notices;
+mod seeds;
+mod subscription;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
+
+use swim_proto::{NodeId, RecordError};
+use tokio::sync::{mpsc, oneshot, watch};
+
+pub use advertise::AdvertisedBy;
+pub use builder::{Builder, StartError};
+pub use data_folder::DataFolderError;
+pub use mirror::Snapshot;
+pub use notices::Notices;
+pub use subscription::{Change, Subscription, Update};
+
+use crate::Member;
+use crate::node::{SendError, Stats, TooLong};
+use driver::Command;
+use mirror::Mirror;
+use notices::NoticeBoard;
+
+/// A running node, and the cluster as it sees it.
+///
+/// Handles are cheap clones, and any method may be called from anywhere: an event handler or a
+/// destructor included. Dropping the last handle stops the node without a leave. The futures need
+/// no tokio; a program without async can use [`block_on`].
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use swimmer::Cluster;
+///
+/// let first = Cluster::builder("cluster1").listen("127.0.0.1:0".parse()?).start().await?;
+/// let seed = first.local().address.to_string();
+/// let second = Cluster::builder("cluster1")
+///     .listen("127.0.0.1:0".parse()?)
+///     .seeds([seed])
+///     .start()
+///     .await?;
+///
+/// let mut events = first.subscribe();
+/// while first.members().present_count() < 2 {
+///     events.recv().await;
+/// }
+/// second.leave().await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    shared: Arc<Shared>,
+}
+
+/// What all handles share. When the last goes, the loop sees its commands end.
+#[derive(Debug)]
+struct Shared {
+    commands: mpsc::Sender<Command>,
+    mirror: Arc<Mirror>,
+    notices: Arc<NoticeBoard>,
+    stopped: watch::Receiver<bool>,
+    id: NodeId,
+    local_addr: SocketAddr,
+    advertised_by: AdvertisedBy,
+}
+
+/// How a leave went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeaveReport {
+    /// How many peers acknowledged it.
+    pub acknowledged: u32,
+    /// How many were told, at most 5.
+    pub told: u32,
+}
+
+/// Why a command was not carried out. The node's state is as it was before.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommandError {
+    /// The node was stopped.
+    #[error("the node was stopped")]
+    Stopped,
+    /// The metadata does not fit a record.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The payload does not fit.
+    #[error(transparent)]
+    TooLong(#[from] TooLong),
+    /// The message has no receiver.
+    #[error(transparent)]
+    Send(#[from] SendError),
+    /// The member did not acknowledge the message in time; it may have got it.
+    #[error("the member did not acknowledge the message")]
+    NotDelivered,
+    /// A seed is no `host:port`.
+    #[error("the seed {0:?} is no host:port")]
+    Seed(String),
+}
+
+impl Cluster {
+    /// Sets up a node of the cluster of this name: 1 to 64 bytes without control characters.
+    /// Nodes of other names are ignored.
+    pub fn builder(cluster: &str) -> Builder {
+        Builder::new(cluster)
+    }
+
+    /// This node's identity.
+    pub fn id(&self) -> NodeId {
+        self.shared.id
+    }
+
+    /// This node, with the address that it advertises.
+    pub fn local(&self) -> Member {
+        self.shared.mirror.local()
+    }
+
+    /// Where it listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.shared.local_addr
+    }
+
+    /// How the advertised address was found.
+    pub fn advertised_by(&self) -> AdvertisedBy {
+        self.shared.advertised_by
+    }
+
+    /// The members as they are held now. It never waits for the node's loop.
+    pub fn members(&self) -> Snapshot {
+        self.shared.mirror.snapshot()
+    }
+
+    /// The members as they are now, and every change from then on.
+    pub fn subscribe(&self) -> Subscription {
+        Subscription::new(Arc::clone(&self.shared.mirror))
+    }
+
+    /// What an operator should know, from the last 256 notices on.
+    pub fn notices(&self) -> Notices {
+        Notices::new(Arc::clone(&self.shared.notices))
+    }
+
+    /// What is counted, as of the last input.
+    pub fn stats(&self) -> Stats {
+        self.shared.mirror.stats()
+    }
+
+    /// Replaces this node's metadata, at most 512 bytes, which all members will see.
+    ///
+    /// # Errors
+    /// When it is too long, or the node was stopped.
+    pub async fn set_metadata(&self, metadata: impl Into<Vec<u8>>) -> Result<(), CommandError> {
+        let metadata = metadata.into();
+        self.command(|done| Command::SetMetadata { metadata, done }).await
+    }
+
+    /// Tells all members something by gossip: best effort, at most once each, in no order, at most
+    /// 512 bytes.
+    ///
+    /// # Errors
+    /// When it is too long, or the node was stopped.
+    pub async fn broadcast(&self, payload: impl Into<Vec<u8>>) -> Result<(), CommandError> {
+        let payload = payload.into();
+        self.command(|done| Command::Broadcast { payload, done }).await
+    }
+
+    /// Sends one member a datagram, best effort.
+    ///
+    /// # Errors
+    /// When the member is not present, the payload does not fit a datagram, or the node was stopped.
+    pub async fn send(&self, to: NodeId, payload: impl Into<Vec<u8>>) -> Result<(), CommandError> {
+        let payload = payload.into();
+        self.command(|done| Command::Send { to, payload, done }).await
+    }
+
+    /// Sends one member a message over the reliable plane, and returns when it has acknowledged
+    /// that it came. At most 65,472 bytes.
+    ///
+    /// # Errors
+    /// When the member is not present or does not acknowledge it within the exchange time-out (10
+    /// s by default), the payload is too long, or the node was stopped.
+    pub async fn send_reliable(
+        &self,
+        to: NodeId,
+        payload: impl Into<Vec<u8>>,
+    ) -> Result<(), CommandError> {
+        let payload = payload.into();
+        self.command(|done| Command::SendReliable { to, payload, done }).await
+    }
+
+    /// Joins by these seeds, each a `host:port`, retried until one answers. It replaces earlier
+    /// seeds. After [`leave`](Self::leave) it begins the next life.
+    ///
+    /// # Errors
+    /// When a seed is no `host:port`, or the node was stopped.
+    pub async fn join(
+        &self,
+        seeds: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<(), CommandError> {
+        let seeds = seeds::parse(seeds).map_err(CommandError::Seed)?;
+        self.command(|done| Command::Join { seeds, done }).await
+    }
+
+    /// Leaves gently, within about a second: the others will see this node as left. The handle
+    /// stays good for [`join`](Self::join).
+    ///
+    /// # Errors
+    /// When the node was stopped.
+    pub async fn leave(&self) -> Result<LeaveReport, CommandError> {
+        self.command(|done| Command::Leave { done }).await
+    }
+
+    /// Stops the node without a leave. Returns when its tasks have ended and its sockets are closed.
+    /// May be called more than once.
+    pub async fn shutdown(&self) {
+        let mut stopped = self.shared.stopped.clone();
+        // A full queue does not matter: waiting for a place is waiting for the loop.
+        let _ = self.shared.commands.send(Command::Stop).await;
+        let _ = stopped.wait_for(|&stopped| stopped).await;
+    }
+
+    async fn command<T>(
+        &self,
+        command: impl FnOnce(driver::Done<T>) -> Command,
+    ) -> Result<T, CommandError> {
+        let (done, result) = oneshot::channel();
+        let sent = self.shared.commands.send(command(done)).await;
+        sent.map_err(|_| CommandError::Stopped)?;
+        result.await.map_err(|_| CommandError::Stopped)?
+    }
+}
+
+/// Waits for one of this crate's futures on a thread without async.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use swimmer::{Cluster, block_on};
+///
+/// let node = Cluster::builder("cluster1").listen("127.0.0.1:0".parse()?).start_thread()?;
+/// block_on(node.set_metadata("role=web"))?;
+/// block_on(node.shutdown());
+/// # Ok(())
+/// # }
+/// ```
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut context = Context::from_waker(&waker);
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut context) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => std::thread::park(),
+        }
+    }
+}
+
+const fn assert_send_sync<T: Send + Sync>() {}
+const _: () = {
+    assert_send_sync::<Cluster>();
+    assert_send_sync::<Subscription>();
+    assert_send_sync::<Notices>();
+    assert_send_sync::<Snapshot>();
+};

@@ -1,0 +1,329 @@
+//! Setting up a node, and everything that can be wrong with that.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use swim_membership::{Config, Instant, Profile};
+use swim_proto::{
+    ClusterName, ClusterNameError, Codec, NodeId, RecordError, RecordFields, Versions,
+};
+use swim_transport::{Transport, UdpTcp};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::data_folder::{DataFolder, DataFolderError, new_id};
+use super::driver::{COMMANDS_MAX, Driver};
+use super::mirror::Mirror;
+use super::notices::NoticeBoard;
+use super::{Cluster, Shared, advertise, seeds};
+use crate::node::{Node, Settings};
+
+/// Why a node was not started. Nothing was written, but perhaps the data folder and its key.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The cluster's name is none.
+    #[error(transparent)]
+    ClusterName(#[from] ClusterNameError),
+    /// Name, metadata or advertised address do not make a record.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// A seed is no `host:port`.
+    #[error("the seed {0:?} is no host:port")]
+    Seed(String),
+    /// Both an id and a data folder, which has one of its own, were given.
+    #[error("give an id or a data folder, not both: the folder holds the id")]
+    IdAndDataFolder,
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The data folder cannot be used.
+    #[error(transparent)]
+    DataFolder(#[from] DataFolderError),
+    /// The system gives no randomness, or no thread.
+    #[error("the system failed: {0}")]
+    System(#[from] io::Error),
+}
+
+type Binding<T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send>>;
+
+/// Where datagrams and exchanges come from: made when the node starts.
+enum Source<T> {
+    Bind(fn(SocketAddr) -> Binding<T>),
+    Ready(T),
+}
+
+/// Sets up a node: chained setters, then [`start`](Self::start) or
+/// [`start_thread`](Self::start_thread).
+pub struct Builder<T = UdpTcp> {
+    cluster: String,
+    listen: SocketAddr,
+    advertise: Option<SocketAddr>,
+    seeds: Vec<String>,
+    name: String,
+    metadata: Vec<u8>,
+    config: Config,
+    data_dir: Option<PathBuf>,
+    id: Option<NodeId>,
+    rng_seed: Option<u64>,
+    codec: Option<Box<dyn Codec>>,
+    source: Source<T>,
+}
+
+impl<T> fmt::Debug for Builder<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { cluster, listen, seeds, name, .. } = self;
+        f.debug_struct("Builder")
+            .field("cluster", cluster)
+            .field("listen", listen)
+            .field("seeds", seeds)
+            .field("name", name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Builder {
+    pub(super) fn new(cluster: &str) -> Self {
+        Self {
+            cluster: cluster.into(),
+            listen: (Ipv4Addr::UNSPECIFIED, 0).into(),
+            advertise: None,
+            seeds: Vec::new(),
+            name: String::new(),
+            metadata: Vec::new(),
+            config: Config::default(),
+            data_dir: None,
+            id: None,
+            rng_seed: None,
+            codec: None,
+            source: Source::Bind(|address| Box::pin(UdpTcp::bind(address))),
+        }
+    }
+}
+
+impl<T: Transport> Builder<T> {
+    /// Where to listen. Default `0.0.0.0:0`; with port 0 the system chooses. Of no meaning with a
+    /// transport of one's own.
+    #[must_use]
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.listen = address;
+        self
+    }
+
+    /// Where others reach this node, if that is not where it listens. Port 0 stands for the port
+    /// that is listened on. Default: where it listens; of a wildcard, this machine's address on
+    /// the route to the first seed, else its first that is not loopback.
+    #[must_use]
+    pub fn advertise(mut self, address: SocketAddr) -> Self {
+        self.advertise = Some(address);
+        self
+    }
+
+    /// By whom to join, each a `host:port`: retried until one answers, names resolved again. The
+    /// own address among them is ignored. Default none: the first node of a cluster.
+    #[must_use]
+    pub fn seeds(mut self, seeds: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.seeds = seeds.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// A name for people: at most 128 bytes without control characters. Default none.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// What to tell all members of this node: at most 512 bytes. Default none.
+    #[must_use]
+    pub fn metadata(mut self, metadata: impl Into<Vec<u8>>) -> Self {
+        self.metadata = metadata.into();
+        self
+    }
+
+    /// A preset of timing and bounds. Default `lan`.
+    #[must_use]
+    pub fn profile(self, profile: Profile) -> Self {
+        self.config(Config::preset(profile))
+    }
+
+    /// Timing and bounds. Default: the preset `lan`.
+    #[must_use]
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// A folder that keeps this node's identity over restarts; made if it is not there. Default
+    /// none: a new identity at each start.
+    #[must_use]
+    pub fn data_dir(mut self, path: impl Into<PathBuf>) -> Self {
+        self.data_dir = Some(path.into());
+        self
+    }
+
+    /// This node's identity, for programs that keep it themselves. Not with a data folder.
+    #[must_use]
+    pub fn id(mut self, id: NodeId) -> Self {
+        self.id = Some(id);
+        self
+    }
+
+    /// What decides this node's random choices. Default: random.
+    #[must_use]
+    pub fn rng_seed(mut self, seed: u64) -> Self {
+        self.rng_seed = Some(seed);
+        self
+    }
+
+    /// Another wire; all members must speak it.
+    #[must_use]
+    pub fn codec(mut self, codec: Box<dyn Codec>) -> Self {
+        self.codec = Some(codec);
+        self
+    }
+
+    /// Another transport, bound already; where it listens is its own affair.
+    #[must_use]
+    pub fn transport<U: Transport>(self, transport: U) -> Builder<U> {
+        let Self { cluster, listen, advertise, seeds, name, metadata, .. } = self;
+        let Self { config, data_dir, id, rng_seed, codec, .. } = self;
+        let source = Source::Ready(transport);
+        Builder {
+            cluster,
+            listen,
+            advertise,
+            seeds,
+            name,
+            metadata,
+            config,
+            data_dir,
+            id,
+            rng_seed,
+            codec,
+            source,
+        }
+    }
+
+    /// Starts the node on the caller's tokio. Returns when it listens; joining goes on.
+    ///
+    /// # Errors
+    /// When anything given cannot be used; the error says what.
+    pub async fn start(self) -> Result<Cluster, StartError> {
+        let (cluster, driver) = self.prepare().await?;
+        tokio::spawn(driver.run());
+        Ok(cluster)
+    }
+
+    /// Starts the node on a thread of its own, for programs without async. Returns when it
+    /// listens; joining goes on.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start), and when the system gives no thread.
+    pub fn start_thread(self) -> Result<Cluster, StartError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (sender, started) = oneshot::channel();
+        std::thread::Builder::new().name("swimmer".into()).spawn(move || {
+            runtime.block_on(async {
+                match self.prepare().await {
+                    Ok((cluster, driver)) => {
+                        let _ = sender.send(Ok(cluster));
+                        driver.run().await;
+                    }
+                    Err(error) => {
+                        let _ = sender.send(Err(error));
+                    }
+                }
+            });
+        })?;
+        let stopped = || StartError::System(io::Error::other("the node's thread has ended"));
+        super::block_on(started).unwrap_or_else(|_| Err(stopped()))
+    }
+
+    async fn prepare(self) -> Result<(Cluster, Driver<T>), StartError> {
+        // What can be wrong without a look at the world comes first: then nothing was touched.
+        let cluster = ClusterName::new(&self.cluster)?;
+        let seeds = seeds::parse(self.seeds).map_err(StartError::Seed)?;
+        if self.id.is_some() && self.data_dir.is_some() {
+            return Err(StartError::IdAndDataFolder);
+        }
+        check_record(&self.name, &self.metadata, self.advertise)?;
+
+        let transport = match self.source {
+            Source::Ready(transport) => transport,
+            Source::Bind(bind) => bind(self.listen)
+                .await
+                .map_err(|source| StartError::Listen { address: self.listen, source })?,
+        };
+        let folder = match self.data_dir.as_deref().map(DataFolder::open).transpose() {
+            Ok(folder) => folder,
+            Err(error) => {
+                transport.close().await;
+                return Err(error.into());
+            }
+        };
+        let id = match (self.id, &folder) {
+            (Some(id), _) => id,
+            (None, Some(folder)) => folder.id,
+            (None, None) => new_id()?,
+        };
+        let local_addr = transport.local_addr();
+        let first_seed = match (self.advertise, local_addr.ip().is_unspecified()) {
+            (None, true) => seeds::resolve(&seeds, &NoticeBoard::default()).await.first().copied(),
+            _ => None,
+        };
+        let (address, advertised_by) =
+            advertise::advertised(local_addr, self.advertise, first_seed);
+        let seed = self.rng_seed.map_or_else(random_seed, Ok)?;
+        let (name, metadata, codec) = (self.name, self.metadata, self.codec);
+        let mut config = self.config;
+        if transport.max_datagram() < config.datagram_bytes_max() {
+            config = config.with_datagram_bytes_max(transport.max_datagram());
+        }
+        let settings = Settings { id, cluster, address, name, metadata, config, codec, seed };
+        let node = Node::new(settings, Instant::ZERO)?;
+
+        let mirror = Arc::new(Mirror::new(node.local()));
+        let notices = Arc::new(NoticeBoard::default());
+        let (commands, receiver) = mpsc::channel(COMMANDS_MAX);
+        let (stopping, stopped) = watch::channel(false);
+        let driver = Driver::new(
+            node,
+            transport,
+            receiver,
+            Arc::clone(&mirror),
+            Arc::clone(&notices),
+            folder,
+            stopping,
+            seeds,
+        );
+        let shared = Shared { commands, mirror, notices, stopped, id, local_addr, advertised_by };
+        Ok((Cluster { shared: Arc::new(shared) }, driver))
+    }
+}
+
+fn check_record(
+    name: &str,
+    metadata: &[u8],
+    advertise: Option<SocketAddr>,
+) -> Result<(), RecordError> {
+    let mut address = advertise.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, 1).into());
+    if address.port() == 0 {
+        address.set_port(1);
+    }
+    let versions = Versions::default();
+    RecordFields { address, versions, name, metadata, later: &[] }.build().map(drop)
+}
+
+fn random_seed() -> io::Result<u64> {
+    getrandom::u64().map_err(io::Error::other)
+}

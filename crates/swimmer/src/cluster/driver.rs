@@ -1,0 +1,331 @@
+//! The loop: wait, take input, do what the node says, until it says wait.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use swim_membership::Instant;
+use swim_proto::{NodeId, RecordError};
+use swim_transport::{Batch, Incoming, Responder, Transport};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{Instant as Clock, sleep, sleep_until, timeout_at};
+
+use super::data_folder::DataFolder;
+use super::mirror::Mirror;
+use super::notices::NoticeBoard;
+use super::seeds::keep_resolving;
+use super::{CommandError, LeaveReport};
+use crate::event::Event;
+use crate::node::{Completion, ExchangeId, Node, Output, RequestId, SendId};
+
+/// Commands that wait for the loop; more make their callers wait.
+pub(super) const COMMANDS_MAX: usize = 64;
+/// Datagrams taken before the node's outputs are done.
+const BATCH: usize = 32;
+/// The longest datagram that is taken.
+const DATAGRAM_BYTES: usize = 65_535;
+/// How long to rest when a plane fails.
+const REST: Duration = Duration::from_millis(20);
+
+/// Where a command's result goes.
+pub(super) type Done<T> = oneshot::Sender<Result<T, CommandError>>;
+
+/// What a handle asks of the loop.
+pub(super) enum Command {
+    SetMetadata { metadata: Vec<u8>, done: Done<()> },
+    Broadcast { payload: Vec<u8>, done: Done<()> },
+    Send { to: NodeId, payload: Vec<u8>, done: Done<()> },
+    SendReliable { to: NodeId, payload: Vec<u8>, done: Done<()> },
+    Join { seeds: Vec<String>, done: Done<()> },
+    Leave { done: Done<LeaveReport> },
+    Stop,
+}
+
+/// One thing that came in.
+enum Input {
+    Datagrams(std::io::Result<()>),
+    Request(std::io::Result<Incoming>),
+    Replied(ExchangeId, Option<Vec<u8>>),
+    Command(Option<Command>),
+    Seeds(Vec<SocketAddr>),
+    Timeout,
+}
+
+/// The task that owns a node.
+pub(super) struct Driver<T> {
+    node: Node,
+    transport: Arc<T>,
+    commands: mpsc::Receiver<Command>,
+    mirror: Arc<Mirror>,
+    notices: Arc<NoticeBoard>,
+    /// Holds the lock of the data folder.
+    folder: Option<DataFolder>,
+    stopping: watch::Sender<bool>,
+    started: Clock,
+    batch: Batch,
+    exchanges: JoinSet<(ExchangeId, Option<Vec<u8>>)>,
+    responders: BTreeMap<RequestId, Responder>,
+    next_request: u64,
+    leaves: Vec<Done<LeaveReport>>,
+    sends: HashMap<SendId, Done<()>>,
+    events: Vec<Event>,
+    seeds: mpsc::Receiver<Vec<SocketAddr>>,
+    resolver: Option<JoinHandle<()>>,
+    first_seeds: Vec<String>,
+    /// Whether no address of the current seeds was found yet.
+    first_addresses: bool,
+    wake_at: Instant,
+}
+
+impl<T: Transport> Driver<T> {
+    // One call, from the builder, which has each of them at hand.
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn new(
+        node: Node,
+        transport: T,
+        commands: mpsc::Receiver<Command>,
+        mirror: Arc<Mirror>,
+        notices: Arc<NoticeBoard>,
+        folder: Option<DataFolder>,
+        stopping: watch::Sender<bool>,
+        first_seeds: Vec<String>,
+    ) -> Self {
+        Self {
+            node,
+            transport: Arc::new(transport),
+            commands,
+            mirror,
+            notices,
+            folder,
+            stopping,
+            started: Clock::now(),
+            batch: Batch::new(BATCH, DATAGRAM_BYTES),
+            exchanges: JoinSet::new(),
+            responders: BTreeMap::new(),
+            next_request: 0,
+            leaves: Vec::new(),
+            sends: HashMap::new(),
+            events: Vec::new(),
+            seeds: mpsc::channel(1).1,
+            resolver: None,
+            first_seeds,
+            first_addresses: false,
+            wake_at: Instant::NEVER,
+        }
+    }
+
+    /// Runs until it is told to stop or nobody holds a handle any more.
+    pub(super) async fn run(mut self) {
+        let seeds = std::mem::take(&mut self.first_seeds);
+        self.join(seeds);
+        self.drain().await;
+        loop {
+            let input = self.input().await;
+            if !self.handle(input).await {
+                break;
+            }
+            self.drain().await;
+        }
+        self.stop().await;
+    }
+
+    fn now(&self) -> Instant {
+        let micros = self.started.elapsed().as_micros();
+        Instant::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
+    }
+
+    /// Waits for what comes first. What is due and what was asked by the user go before the
+    /// network, which could keep the loop busy for ever.
+    async fn input(&mut self) -> Input {
+        let timeout = sleep_until(self.clock_at(self.wake_at));
+        tokio::select! {
+            biased;
+            command = self.commands.recv() => Input::Command(command),
+            () = timeout => Input::Timeout,
+            Some(replied) = self.exchanges.join_next() => match replied {
+                Ok((id, reply)) => Input::Replied(id, reply),
+                // Exchanges are neither aborted while the loop runs, nor do they panic; the
+                // node's own deadline would end one that did.
+                Err(_) => Input::Timeout,
+            },
+            Some(found) = self.seeds.recv() => Input::Seeds(found),
+            request = self.transport.accept() => Input::Request(request),
+            received = self.transport.recv_batch(&mut self.batch) => Input::Datagrams(received),
+        }
+    }
+
+    fn clock_at(&self, at: Instant) -> Clock {
+        // A year is as good as never, and does not overflow the clock.
+        let micros = at.as_micros().min(365 * 24 * 3_600 * 1_000_000);
+        self.started + Duration::from_micros(micros)
+    }
+
+    /// Hands an input to the node. Returns whether the loop goes on.
+    async fn handle(&mut self, input: Input) -> bool {
+        let now = self.now();
+        match input {
+            Input::Datagrams(Ok(())) => self.on_datagrams(now).await,
+            Input::Request(Ok(incoming)) => self.on_request(now, incoming),
+            Input::Datagrams(Err(_)) | Input::Request(Err(_)) => sleep(REST).await,
+            Input::Replied(id, mut reply) => self.node.handle_reply(now, id, reply.as_deref_mut()),
+            Input::Command(Some(command)) => return self.on_command(now, command),
+            Input::Command(None) => return false,
+            Input::Seeds(found) => self.on_seeds(now, &found),
+            Input::Timeout => {}
+        }
+        if now >= self.wake_at {
+            self.node.handle_timeout(now);
+        }
+        true
+    }
+
+    async fn on_datagrams(&mut self, now: Instant) {
+        let mut batch = std::mem::replace(&mut self.batch, Batch::new(1, 0));
+        for (from, bytes) in batch.iter_mut() {
+            self.node.handle_datagram(now, from, bytes);
+            self.drain().await;
+        }
+        self.batch = batch;
+    }
+
+    fn on_request(&mut self, now: Instant, incoming: Incoming) {
+        let Incoming { from, mut frame, responder } = incoming;
+        self.next_request += 1;
+        let id = RequestId(self.next_request);
+        self.responders.insert(id, responder);
+        self.node.handle_request(now, from, id, &mut frame);
+    }
+
+    fn on_command(&mut self, now: Instant, command: Command) -> bool {
+        match command {
+            Command::SetMetadata { metadata, done } => {
+                let result: Result<(), RecordError> = self.node.set_metadata(now, &metadata);
+                let _ = done.send(result.map_err(CommandError::from));
+            }
+            Command::Broadcast { payload, done } => {
+                let result = self.node.broadcast(now, &payload);
+                let _ = done.send(result.map_err(CommandError::from));
+            }
+            Command::Send { to, payload, done } => {
+                let result = self.node.send(now, to, &payload);
+                let _ = done.send(result.map_err(CommandError::from));
+            }
+            Command::SendReliable { to, payload, done } => {
+                match self.node.send_reliable(now, to, &payload) {
+                    Ok(id) => drop(self.sends.insert(id, done)),
+                    Err(error) => drop(done.send(Err(error.into()))),
+                }
+            }
+            Command::Join { seeds, done } => {
+                self.join(seeds);
+                let _ = done.send(Ok(()));
+            }
+            Command::Leave { done } => {
+                self.stop_resolving();
+                self.leaves.push(done);
+                self.node.leave(now);
+            }
+            Command::Stop => return false,
+        }
+        true
+    }
+
+    /// Begins to join by these names; addresses come from a task that resolves them.
+    fn join(&mut self, seeds: Vec<String>) {
+        self.stop_resolving();
+        self.node.join(self.now(), &[]);
+        if !seeds.is_empty() {
+            self.first_addresses = true;
+            let (found, receiver) = mpsc::channel(1);
+            self.seeds = receiver;
+            let notices = Arc::clone(&self.notices);
+            self.resolver = Some(tokio::spawn(keep_resolving(seeds, notices, found)));
+        }
+    }
+
+    fn on_seeds(&mut self, now: Instant, found: &[SocketAddr]) {
+        // Names are resolved again only for as long as no seed has answered.
+        let first = std::mem::take(&mut self.first_addresses);
+        if !first && !self.node.wants_seeds() {
+            self.stop_resolving();
+        } else if found.is_empty() {
+            self.first_addresses = first;
+        } else {
+            self.node.join(now, found);
+        }
+    }
+
+    fn stop_resolving(&mut self) {
+        if let Some(resolver) = self.resolver.take() {
+            resolver.abort();
+        }
+        self.seeds = mpsc::channel(1).1;
+    }
+
+    /// Does what the node wants, to its last word, and publishes what has changed.
+    async fn drain(&mut self) {
+        self.wake_at = loop {
+            match self.node.poll_output() {
+                Output::Datagram { to, payload } => {
+                    // The network may lose it anyway: whoever misses it will ask again.
+                    let _ = self.transport.send_to(payload, to).await;
+                }
+                Output::Exchange { id, to, request, deadline } => {
+                    let request = request.to_vec();
+                    self.start_exchange(id, to, request, deadline);
+                }
+                Output::Reply { id, frame } => {
+                    if let Some(responder) = self.responders.remove(&id) {
+                        responder.reply(frame.to_vec());
+                    }
+                }
+                Output::Event(event) => self.events.push(event),
+                Output::Notice(notice) => self.notices.put(notice),
+                Output::Completed(completion) => self.on_completed(completion),
+                Output::Wait(at) => break at,
+            }
+        };
+        // Requests without an answer by now get none.
+        self.responders.clear();
+        self.mirror.publish(&mut self.node, &mut self.events);
+    }
+
+    fn start_exchange(&mut self, id: ExchangeId, to: SocketAddr, request: Vec<u8>, at: Instant) {
+        let (transport, deadline) = (Arc::clone(&self.transport), self.clock_at(at));
+        self.exchanges.spawn(async move {
+            let reply = timeout_at(deadline, transport.exchange(to, request)).await;
+            (id, reply.ok().and_then(Result::ok).flatten())
+        });
+    }
+
+    fn on_completed(&mut self, completion: Completion) {
+        match completion {
+            Completion::Left { acknowledged, told } => {
+                for done in self.leaves.drain(..) {
+                    let _ = done.send(Ok(LeaveReport { acknowledged, told }));
+                }
+            }
+            Completion::Sent { id, delivered } => {
+                if let Some(done) = self.sends.remove(&id) {
+                    let result = if delivered { Ok(()) } else { Err(CommandError::NotDelivered) };
+                    let _ = done.send(result);
+                }
+            }
+        }
+    }
+
+    async fn stop(mut self) {
+        self.stop_resolving();
+        self.exchanges.shutdown().await;
+        self.responders.clear();
+        self.transport.close().await;
+        drop(self.transport);
+        drop(self.folder.take());
+        self.commands.close();
+        self.mirror.close();
+        self.notices.close();
+        self.stopping.send_replace(true);
+    }
+}

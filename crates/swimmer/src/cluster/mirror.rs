@@ -1,0 +1,175 @@
+//! The members as handles see them, beside the node: reading never waits for the loop.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use swim_proto::NodeId;
+use tokio::sync::broadcast;
+
+use super::subscription::{Change, Update};
+use crate::Member;
+use crate::event::Event;
+use crate::node::{Node, Stats};
+
+/// Events that a slow subscriber may lag behind before it gets a resync instead.
+const EVENTS_MAX: usize = 1_024;
+
+/// All members at one moment. Cheap to clone; it does not change under its reader.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    inner: Arc<SnapshotInner>,
+}
+
+#[derive(Debug)]
+struct SnapshotInner {
+    seq: u64,
+    local: Member,
+    members: Vec<Member>,
+}
+
+impl Snapshot {
+    /// The number of the last event that it contains; 0 before the first.
+    pub fn seq(&self) -> u64 {
+        self.inner.seq
+    }
+
+    /// This node.
+    pub fn local(&self) -> &Member {
+        &self.inner.local
+    }
+
+    /// The other members that are held, of every state, by id.
+    pub fn members(&self) -> &[Member] {
+        &self.inner.members
+    }
+
+    /// The other members that are present: alive or suspect.
+    pub fn present(&self) -> impl Iterator<Item = &Member> {
+        self.members().iter().filter(|member| member.state.is_present())
+    }
+
+    /// How many members are present, this node included while it has not left.
+    pub fn present_count(&self) -> usize {
+        self.present().count() + usize::from(self.local().state.is_present())
+    }
+
+    /// The member of this id, if it is held; this node included.
+    pub fn get(&self, id: NodeId) -> Option<&Member> {
+        if id == self.local().id {
+            return Some(self.local());
+        }
+        let members = self.members();
+        members.binary_search_by_key(&id, |member| member.id).ok().map(|at| &members[at])
+    }
+}
+
+#[derive(Debug)]
+struct State {
+    local: Member,
+    members: BTreeMap<NodeId, Member>,
+    seq: u64,
+    stats: Stats,
+    /// Built when asked for, kept until the next change.
+    snapshot: Option<Snapshot>,
+    /// `None` once the node was stopped.
+    events: Option<broadcast::Sender<Arc<Update>>>,
+}
+
+/// What handles read. Locked only for as long as it takes to copy; no user code runs under it.
+#[derive(Debug)]
+pub(super) struct Mirror(Mutex<State>);
+
+impl Mirror {
+    pub(super) fn new(local: Member) -> Self {
+        Self(Mutex::new(State {
+            local,
+            members: BTreeMap::new(),
+            seq: 0,
+            stats: Stats::default(),
+            snapshot: None,
+            events: Some(broadcast::Sender::new(EVENTS_MAX)),
+        }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn local(&self) -> Member {
+        self.lock().local.clone()
+    }
+
+    pub(super) fn stats(&self) -> Stats {
+        self.lock().stats
+    }
+
+    pub(super) fn snapshot(&self) -> Snapshot {
+        self.lock().snapshot()
+    }
+
+    /// The members and the events from there on, without a gap between them.
+    pub(super) fn subscribe(&self) -> (Snapshot, broadcast::Receiver<Arc<Update>>) {
+        let mut state = self.lock();
+        let events = match &state.events {
+            Some(events) => events.subscribe(),
+            // The node was stopped: a channel that has ended already.
+            None => broadcast::Sender::new(1).subscribe(),
+        };
+        (state.snapshot(), events)
+    }
+
+    /// Takes over what one batch of input has changed, and publishes its events, under one lock,
+    /// so that snapshots and numbers agree.
+    pub(super) fn publish(&self, node: &mut Node, batch: &mut Vec<Event>) {
+        let mut state = self.lock();
+        state.take_changes(node);
+        for event in batch.drain(..) {
+            state.seq += 1;
+            state.snapshot = None;
+            let update = Update { seq: state.seq, change: Change::Event(event) };
+            if let Some(events) = &state.events {
+                // Nobody may be listening; that is no error.
+                let _ = events.send(Arc::new(update));
+            }
+        }
+    }
+
+    /// The node was stopped: subscribers get what is left, then the end.
+    pub(super) fn close(&self) {
+        self.lock().events = None;
+    }
+}
+
+impl State {
+    fn take_changes(&mut self, node: &mut Node) {
+        self.stats = node.stats();
+        let local = node.local();
+        let mut changed = local != self.local;
+        self.local = local;
+        let members = &mut self.members;
+        let complete = node.drain_changes(|id, member| {
+            changed = true;
+            match member {
+                Some(member) => members.insert(id, member),
+                None => members.remove(&id),
+            };
+        });
+        if !complete {
+            changed = true;
+            self.members = node.members().map(|member| (member.id, member)).collect();
+        }
+        if changed {
+            self.snapshot = None;
+        }
+    }
+
+    fn snapshot(&mut self) -> Snapshot {
+        let Self { seq, local, members, snapshot, .. } = self;
+        let build = || {
+            let members = members.values().cloned().collect();
+            let inner = SnapshotInner { seq: *seq, local: local.clone(), members };
+            Snapshot { inner: Arc::new(inner) }
+        };
+        snapshot.get_or_insert_with(build).clone()
+    }
+}
