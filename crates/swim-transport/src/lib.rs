@@ -9,7 +9,7 @@
 
 mod batch;
 //CONF
-//FAULTY
+mod faulty;
 mod framing;
 mod listener;
 //MEM
@@ -17,7 +17,7 @@ mod transport;
 mod udp_tcp;
 
 pub use batch::Batch;
-//pub use faulty::{FaultControl, Faulty};
+pub use faulty::{FaultControl, Faulty};
 pub use framing::{FrameEnd, Framing, LengthPrefixed};
 //pub use memory::{MemoryNetwork, MemoryTransport};
 pub use transport::{Incoming, ReplyReceiver, Responder, Transport};

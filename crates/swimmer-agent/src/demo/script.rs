@@ -1,0 +1,204 @@
+//! What happens in the demo, and how long everyone takes to see it.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use swimmer::{NodeId, State, block_on};
+
+use super::node::DemoNode;
+use super::view::{LEGEND, Views};
+use crate::table::table;
+
+/// How often everyone's view is looked at.
+const LOOK: Duration = Duration::from_millis(20);
+/// How long a change may take to be seen by all.
+const PATIENCE: Duration = Duration::from_secs(25);
+/// How long one node's thread is blocked.
+const PAUSE: Duration = Duration::from_secs(4);
+
+/// One thing that was done, and how long all took to see it; `None`: they did not.
+struct Outcome {
+    what: String,
+    seen_after: Option<Duration>,
+}
+
+struct Script<'a> {
+    folder: &'a Path,
+    nodes: Vec<DemoNode>,
+    /// Every member there ever was.
+    columns: Vec<(String, NodeId)>,
+    shown: Option<Views>,
+    outcomes: Vec<Outcome>,
+    started: Instant,
+}
+
+/// Plays the demo with so many nodes, four at least. Returns whether all was seen by all.
+pub(super) fn play(count: usize) -> Result<bool, String> {
+    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let mut script = Script {
+        folder: folder.path(),
+        nodes: Vec::new(),
+        columns: Vec::new(),
+        shown: None,
+        outcomes: Vec::new(),
+        started: Instant::now(),
+    };
+    script.start_all(count)?;
+    let killed = script.kill();
+    script.pause();
+    script.cut();
+    script.heal();
+    script.restart(&killed)?;
+    script.leave();
+    Ok(script.finish())
+}
+
+impl Script<'_> {
+    fn start_all(&mut self, count: usize) -> Result<(), String> {
+        self.say(&format!(
+            "A cluster of {count} nodes in this process, each with sockets and a thread of its own."
+        ));
+        print(&format!("{LEGEND}\n"));
+        let started = Instant::now();
+        let mut seed: Option<SocketAddr> = None;
+        for number in 1..=count {
+            let node = DemoNode::start(&format!("n{number}"), self.folder, seed)?;
+            seed = seed.or(Some(node.address()));
+            self.columns.push((node.name.clone(), node.id()));
+            self.nodes.push(node);
+        }
+        self.watch("all started: all see all", started, Views::all_see_all);
+        Ok(())
+    }
+
+    fn kill(&mut self) -> String {
+        let victim = self.nodes.remove(self.nodes.len() - 1);
+        let (name, id) = (victim.name.clone(), victim.id());
+        self.say(&format!("Killing {name}: it ends without a word."));
+        let started = Instant::now();
+        victim.kill();
+        self.watch(&format!("{name} killed: all others hold it dead"), started, |views| {
+            views.all_hold(id, State::Dead)
+        });
+        name
+    }
+
+    fn pause(&mut self) {
+        let (name, id) = (self.nodes[2].name.clone(), self.nodes[2].id());
+        self.say(&format!(
+            "Pausing {name}: its thread is blocked for {} s, as by a stopped process.",
+            PAUSE.as_secs()
+        ));
+        let started = Instant::now();
+        self.nodes[2].pause(PAUSE);
+        self.watch(&format!("{name} paused: somebody doubts it"), started, |views| {
+            views.any_doubts(id)
+        });
+        while started.elapsed() < PAUSE {
+            self.look();
+        }
+        self.say(&format!("{name} goes on. It learns what the others think, and refutes it."));
+        self.watch(&format!("{name} goes on: all see all"), Instant::now(), Views::all_see_all);
+    }
+
+    fn cut(&mut self) {
+        let (name, id) = (self.nodes[1].name.clone(), self.nodes[1].id());
+        self.say(&format!("Cutting {name} off: nothing reaches it, nothing comes out."));
+        self.nodes[1].faults.isolate();
+        self.watch(&format!("{name} cut off: all others hold it dead"), Instant::now(), |views| {
+            views.all_hold(id, State::Dead)
+        });
+    }
+
+    fn heal(&mut self) {
+        let name = self.nodes[1].name.clone();
+        self.say(&format!("Healing the cut: nobody calls, {name} and the others find each other."));
+        self.nodes[1].faults.heal();
+        self.watch(&format!("{name} healed: all see all"), Instant::now(), Views::all_see_all);
+    }
+
+    fn restart(&mut self, name: &str) -> Result<(), String> {
+        self.say(&format!("Starting {name} again: the same host key, another port."));
+        let started = Instant::now();
+        let node = DemoNode::start(name, self.folder, Some(self.nodes[0].address()))?;
+        self.nodes.push(node);
+        self.watch(&format!("{name} restarted: all see all"), started, Views::all_see_all);
+        Ok(())
+    }
+
+    fn leave(&mut self) {
+        let leaver = &self.nodes[0];
+        let (name, id) = (leaver.name.clone(), leaver.id());
+        self.say(&format!("{name} leaves gently."));
+        let started = Instant::now();
+        let report = block_on(self.nodes[0].cluster.leave());
+        if let Ok(report) = report {
+            print(&format!("    {} of {} peers confirm\n", report.acknowledged, report.told));
+        }
+        self.watch(&format!("{name} left: all others hold it left"), started, |views| {
+            views.all_hold(id, State::Left)
+        });
+    }
+
+    /// Stops everything, and says how it went.
+    fn finish(mut self) -> bool {
+        for node in self.nodes.drain(..) {
+            node.kill();
+        }
+        let rows = self.outcomes.iter().map(|outcome| {
+            let time = outcome.seen_after.map_or_else(|| "NOT SEEN".into(), seconds);
+            vec![time, outcome.what.clone()]
+        });
+        let rows: Vec<Vec<String>> = rows.collect();
+        print(&format!("\nSeen by all after:\n{}", table(&rows)));
+        let good = self.outcomes.iter().all(|outcome| outcome.seen_after.is_some());
+        let verdict = if good { "All was seen by all." } else { "Something was not seen in time." };
+        print(&format!("{verdict} It took {}.\n", seconds(self.started.elapsed())));
+        good
+    }
+
+    /// Shows views as they change until `done`, and notes how long that took.
+    fn watch(&mut self, what: &str, started: Instant, done: impl Fn(&Views) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        let seen_after = loop {
+            let views = self.look();
+            if done(&views) {
+                break Some(started.elapsed());
+            }
+            if Instant::now() > deadline {
+                break None;
+            }
+        };
+        let time =
+            seen_after.map_or_else(|| format!("not within {} s", PATIENCE.as_secs()), seconds);
+        print(&format!("    {what} — {time}\n"));
+        self.outcomes.push(Outcome { what: what.to_owned(), seen_after });
+    }
+
+    fn look(&mut self) -> Views {
+        sleep(LOOK);
+        let views = Views::of(&self.nodes, &self.columns);
+        if self.shown.as_ref() != Some(&views) {
+            print(&format!("  {}\n{}", seconds(self.started.elapsed()), views.draw()));
+            self.shown = Some(views.clone());
+        }
+        views
+    }
+
+    fn say(&self, what: &str) {
+        print(&format!("\n{} {what}\n", seconds(self.started.elapsed())));
+    }
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{:6.2} s", duration.as_secs_f64())
+}
+
+/// A closed standard output leaves nobody to show it to; the exit code still tells.
+fn print(text: &str) {
+    let mut out = io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
