@@ -181,6 +181,11 @@ impl Membership {
         id: NodeId,
         incarnation: Incarnation,
     ) {
+        if self.table.find(id).is_none() {
+            // Its join may still be on its way, and would make a ghost of it: it is to say it again.
+            self.counters.claims_unknown += 1;
+            return;
+        }
         let source = Source { address: from, via: Via::Gossip };
         self.on_left(now, source, Subject::Full(id), incarnation);
         self.send(from, Datagram::LeaveAck { seq }, Tell::Nothing);

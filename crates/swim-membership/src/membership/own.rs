@@ -112,17 +112,31 @@ impl Membership {
             return;
         }
         self.local.advance(State::Left);
+        let peers = self.choose_leave_peers();
         self.seeds.stop();
         self.stop_watching();
-        let mut peers = core::mem::take(&mut self.scratch);
-        self.table.choose_present(LEAVE_PEERS, &mut self.rng, |_| true, &mut peers);
         let waiting: Vec<_> =
-            peers.iter().map(|&ix| (self.probes.next_seq(), self.address(ix))).collect();
-        peers.clear();
-        self.scratch = peers;
+            peers.into_iter().map(|address| (self.probes.next_seq(), address)).collect();
         let told = waiting.len() as u32;
         self.leaving = Some(Leaving { waiting, told, tries: 0, retry_at: now });
         self.on_leaving_due(now);
+    }
+
+    /// A few present members; and while no seed has answered yet the seeds, which may have taken
+    /// us in already.
+    fn choose_leave_peers(&mut self) -> Vec<SocketAddr> {
+        let mut members = core::mem::take(&mut self.scratch);
+        self.table.choose_present(LEAVE_PEERS, &mut self.rng, |_| true, &mut members);
+        let mut peers: Vec<_> = members.drain(..).map(|ix| self.address(ix)).collect();
+        self.scratch = members;
+        if self.seeds.wanted() {
+            for &seed in self.seeds.addresses() {
+                if peers.len() < LEAVE_PEERS && !peers.contains(&seed) {
+                    peers.push(seed);
+                }
+            }
+        }
+        peers
     }
 
     /// Nobody is probed, relayed or suspected by one who has left.
