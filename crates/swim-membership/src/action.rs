@@ -6,6 +6,7 @@ use core::net::SocketAddr;
 use swim_proto::{Accusers, Claim, Datagram, Held, NodeId, Record, Seq, TinyId};
 
 use crate::table::MemberIx;
+use crate::time::Instant;
 
 /// About whom something is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +58,8 @@ pub enum Ask {
         target: TinyId,
         /// What is held of it.
         held: Held,
+        /// When the probe ends; an answer is of no use after it.
+        until: Instant,
     },
 }
 

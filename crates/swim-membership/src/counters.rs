@@ -34,6 +34,8 @@ pub struct Counters {
     pub records_bad: u64,
     /// New members beyond the most that are held. Dropped.
     pub members_full: u64,
+    /// New members whose tiny id four others have already. Dropped.
+    pub ids_crowded: u64,
     /// Tombstones forgotten before their time for want of room.
     pub tombstones_full: u64,
     /// Short ids that named more than one member. Dropped.

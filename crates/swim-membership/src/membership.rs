@@ -90,7 +90,7 @@ impl Membership {
         Self {
             tag,
             local,
-            table: Table::new(tag),
+            table: Table::new(tag, rng.random()),
             health: LocalHealth::new(config.health_max()),
             probes: Probes::new(Seq(rng.random())),
             relays: Relays::default(),

@@ -29,6 +29,9 @@ impl MemberIx {
     }
 }
 
+/// How many members may share their tiny id (T2).
+const SAME_TINY_MAX: usize = 4;
+
 /// A member that is not present has no place in the round.
 const NO_PLACE: u32 = u32::MAX;
 
@@ -94,18 +97,21 @@ pub struct Table {
     free: Vec<u32>,
     /// By tiny id, so that all three kinds of names find their member.
     index: HashTable<u32>,
+    /// Ids are chosen by strangers, who must not choose where they land in the index.
+    seed: u64,
     order: RoundRobin,
     alive: usize,
 }
 
 impl Table {
-    /// An empty table of the cluster with this tag.
-    pub fn new(tag: ClusterTag) -> Self {
+    /// An empty table of the cluster with this tag. `seed` should be random.
+    pub fn new(tag: ClusterTag, seed: u64) -> Self {
         Self {
             tag,
             slots: Vec::new(),
             free: Vec::new(),
             index: HashTable::new(),
+            seed,
             order: RoundRobin::default(),
             alive: 0,
         }
@@ -168,7 +174,7 @@ impl Table {
 
     /// Finds a member by its whole id.
     pub fn find(&self, id: NodeId) -> Option<MemberIx> {
-        let hash = hash_of(id.short(self.tag).tiny());
+        let hash = self.hash_of(id.short(self.tag).tiny());
         self.index.find(hash, |&ix| self.held(MemberIx(ix)).id == id).map(|&ix| MemberIx(ix))
     }
 
@@ -192,7 +198,7 @@ impl Table {
     fn find_where(&self, tiny: TinyId, same: impl Fn(&Entry, ClusterTag) -> bool) -> Lookup {
         let mut found = self
             .index
-            .iter_hash(hash_of(tiny))
+            .iter_hash(self.hash_of(tiny))
             .filter(|&&ix| same(self.held(MemberIx(ix)), self.tag));
         match (found.next(), found.next()) {
             (Some(&ix), None) => Lookup::Found(MemberIx(ix)),
@@ -214,6 +220,18 @@ impl Table {
     /// The 4 bytes that name a member.
     pub fn tiny(&self, ix: MemberIx) -> TinyId {
         self.held(ix).id.short(self.tag).tiny()
+    }
+
+    /// Whether so many members share the tiny id of `id` that one more would make look-ups slow:
+    /// by chance it never happens, so whoever brings one more has searched for it (T2).
+    pub(crate) fn is_crowded(&self, id: NodeId) -> bool {
+        let tiny = id.short(self.tag).tiny();
+        let same = |&&ix: &&u32| self.held(MemberIx(ix)).id.short(self.tag).tiny() == tiny;
+        self.index.iter_hash(self.hash_of(tiny)).filter(same).count() >= SAME_TINY_MAX
+    }
+
+    fn hash_of(&self, tiny: TinyId) -> u64 {
+        hash_of(self.seed, tiny)
     }
 
     /// Adds a member that is not held yet.
@@ -239,10 +257,10 @@ impl Table {
         // Not present until `set_claim` has said so, below.
         entry.set(Claim::new(incarnation, State::Left), incarnation);
         let ix = self.place_entry(entry);
-        let (slots, tag) = (&self.slots, self.tag);
-        self.index.insert_unique(hash_of(short.tiny()), ix.0, |&ix| {
+        let (slots, tag, seed) = (&self.slots, self.tag, self.seed);
+        self.index.insert_unique(hash_of(seed, short.tiny()), ix.0, |&ix| {
             let entry = slots[ix as usize].as_ref().expect("the index holds only used slots");
-            hash_of(entry.id.short(tag).tiny())
+            hash_of(seed, entry.id.short(tag).tiny())
         });
         self.set_claim(ix, claim, rng);
         ix
@@ -300,7 +318,7 @@ impl Table {
     pub(crate) fn remove(&mut self, ix: MemberIx) -> NodeId {
         let id = self.held(ix).id;
         debug_assert!(!self.held(ix).claim().state.is_present(), "the present are not forgotten");
-        let hash = hash_of(id.short(self.tag).tiny());
+        let hash = self.hash_of(id.short(self.tag).tiny());
         if let Ok(found) = self.index.find_entry(hash, |&found| found == ix.0) {
             found.remove();
         }
@@ -378,7 +396,8 @@ fn set_place(slots: &mut [Option<Entry>], ix: MemberIx, place: u32) {
     }
 }
 
-/// Spreads a tiny id, which already is a hash, over the bits that the index looks at.
-fn hash_of(tiny: TinyId) -> u64 {
-    u64::from(tiny.0).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+/// Spreads a tiny id over the bits that the index looks at, in a way that only this node knows.
+fn hash_of(seed: u64, tiny: TinyId) -> u64 {
+    let wide = u128::from(u64::from(tiny.0) ^ seed) * 0x9e37_79b9_7f4a_7c15;
+    ((wide >> 64) as u64 ^ wide as u64).wrapping_mul(seed | 1)
 }

@@ -57,7 +57,8 @@ impl Membership {
 
     /// The direct ping was not answered in time: relays try it, and the reliable plane (P4, P6).
     fn ask_others(&mut self, seq: Seq) {
-        let Some(target) = self.probes.find(seq).map(|probe| probe.target) else { return };
+        let Some(probe) = self.probes.find(seq) else { return };
+        let (target, until) = (probe.target, probe.deadline());
         self.counters.probes_indirect += 1;
         let mut relays = core::mem::take(&mut self.scratch);
         let table = &self.table;
@@ -69,7 +70,7 @@ impl Membership {
             self.send(self.address(relay), message, Tell::News);
         }
         let held = self.held_of(target);
-        let ask = Ask::Ping { seq, target: self.table.tiny(target), held };
+        let ask = Ask::Ping { seq, target: self.table.tiny(target), held, until };
         self.actions.push_back(Action::Exchange { to: self.address(target), ask });
         if let Some(probe) = self.probes.find(seq) {
             probe.relayed = !relays.is_empty();

@@ -72,13 +72,29 @@ impl Membership {
         } else if let Some(ix) = self.table.find(id) {
             self.on_known_alive(now, source, ix, incarnation, record);
         } else {
-            self.on_new_alive(now, id, incarnation, record);
+            self.on_new_alive(now, source, id, incarnation, record);
         }
     }
 
-    fn on_new_alive(&mut self, now: Instant, id: NodeId, incarnation: Incarnation, record: &[u8]) {
+    fn on_new_alive(
+        &mut self,
+        now: Instant,
+        source: Source,
+        id: NodeId,
+        incarnation: Incarnation,
+        record: &[u8],
+    ) {
         if self.table.present() >= self.config.members_max() as usize {
             self.counters.members_full += 1;
+            return;
+        }
+        if self.table.is_crowded(id) {
+            self.counters.ids_crowded += 1;
+            return;
+        }
+        // One who was never held counts as held at 0, or the first rumour could burn its identity.
+        if incarnation.0 > INCARNATION_JUMP_MAX && source.via != Via::Exchange(id) {
+            self.counters.claims_jumped += 1;
             return;
         }
         let Ok(record) = Record::parse(record) else {

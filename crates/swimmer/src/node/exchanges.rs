@@ -72,11 +72,11 @@ impl Node {
         match ask {
             Ask::Join => self.pack_join(to),
             Ask::Sync => self.pack_round(Round { to, push: Some(0), pull: Some(0), number: 0 }),
-            Ask::Ping { seq, target, held } => {
+            Ask::Ping { seq, target, held, until } => {
                 let from = self.membership.tiny();
                 let request = Request::Ping { seq, target, from, held };
                 self.begin(&Frame::Request(request))?;
-                self.finish_exchange(to, Purpose::Ping { seq })
+                self.finish_exchange(to, Purpose::Ping { seq }, until)
             }
         }
     }
@@ -85,7 +85,7 @@ impl Node {
         let request = Request::Join { cluster: self.cluster.as_str() };
         self.codec.begin_frame(&Frame::Request(request), FRAME_BYTES_MAX, &mut self.out).ok()?;
         let _ = self.push_part(Who::Local, FRAME_BYTES_MAX);
-        self.finish_exchange(seed, Purpose::Join { seed })
+        self.finish_exchange(seed, Purpose::Join { seed }, self.exchange_deadline())
     }
 
     /// The next round: what the last one left contradicted, our own word, and our table as far
@@ -96,7 +96,8 @@ impl Node {
         self.push_contradictions();
         let _ = self.push_part(Who::Local, FRAME_BYTES_MAX);
         let push = round.push.and_then(|cursor| self.push_table(cursor));
-        self.finish_exchange(round.to, Purpose::Sync(Round { push, ..round }))
+        let deadline = self.exchange_deadline();
+        self.finish_exchange(round.to, Purpose::Sync(Round { push, ..round }), deadline)
     }
 
     pub(super) fn pack_user_request(
@@ -107,7 +108,7 @@ impl Node {
     ) -> Option<Ready> {
         let request = Request::User { from: self.membership.short(), payload };
         let ready = match self.begin(&Frame::Request(request)) {
-            Some(()) => self.finish_exchange(to, Purpose::User(id)),
+            Some(()) => self.finish_exchange(to, Purpose::User(id), self.exchange_deadline()),
             None => None,
         };
         if ready.is_none() {
@@ -120,7 +121,16 @@ impl Node {
         self.codec.begin_frame(frame, FRAME_BYTES_MAX, &mut self.out).ok()
     }
 
-    fn finish_exchange(&mut self, to: SocketAddr, purpose: Purpose) -> Option<Ready> {
+    fn exchange_deadline(&self) -> Instant {
+        self.now + self.membership.config().exchange_timeout()
+    }
+
+    fn finish_exchange(
+        &mut self,
+        to: SocketAddr,
+        purpose: Purpose,
+        deadline: Instant,
+    ) -> Option<Ready> {
         if self.exchanges.len() >= OPEN_MAX {
             self.wire.exchanges_full += 1;
             return None;
@@ -128,7 +138,6 @@ impl Node {
         self.codec.finish(&mut self.out);
         self.wire.exchanges += 1;
         let id = self.exchanges.begin(purpose);
-        let deadline = self.now + self.membership.config().exchange_timeout();
         Some(Ready::Exchange { id, to, deadline })
     }
 
