@@ -10,6 +10,8 @@ pub struct Counters {
     pub probes_failed: u64,
     /// Probes that asked relays and the reliable plane.
     pub probes_indirect: u64,
+    /// Probes not begun because too many were in flight.
+    pub probes_full: u64,
     /// Acks and nacks that belong to no probe in flight: late, doubled or forged.
     pub acks_unexpected: u64,
     /// Pings for another node than this one. Not answered.
@@ -42,6 +44,8 @@ pub struct Counters {
     pub ids_ambiguous: u64,
     /// Answers to stale claims.
     pub corrections: u64,
+    /// Answers not given because too many senders had one in this period.
+    pub answers_full: u64,
     /// Contradictions that one exchange had no room for.
     pub contradictions_full: u64,
     /// Signs of another process with this node's id.

@@ -84,12 +84,16 @@ impl Local {
         self.pending.map_or(Instant::NEVER, |_| self.may_raise_at)
     }
 
-    /// A record that is not ours was claimed for an incarnation at or above our own. Returns
-    /// whether this is the moment to report a conflict (R4).
-    pub(crate) fn on_foreign_record(&mut self, now: Instant) -> bool {
-        let again = self.foreign_at.is_some_and(|before| now - before <= CONFLICT_WINDOW);
-        let report = again && !self.in_conflict;
-        self.in_conflict = again;
+    /// A record that is not ours was claimed for the incarnation `heard`, at or above our own.
+    /// Returns whether this is the moment to report a conflict (R4).
+    pub(crate) fn on_foreign_record(&mut self, now: Instant, heard: Incarnation) -> bool {
+        // In a conflict both raise once a minute, so that long it takes to see that it is over.
+        let window = if self.in_conflict { CONFLICT_INTERVAL * 2 } else { CONFLICT_WINDOW };
+        let again = self.foreign_at.is_some_and(|before| now - before <= window);
+        // An earlier life of ours, which several may tell of, does not rise above our answer.
+        let rises = again && heard > self.incarnation;
+        let report = rises && !self.in_conflict;
+        self.in_conflict = rises || again && self.in_conflict;
         self.foreign_at = Some(now);
         if report {
             self.may_raise_at = self.may_raise_at.max(now + CONFLICT_INTERVAL);
@@ -154,12 +158,13 @@ mod tests {
     #[test]
     fn r4_a_foreign_record_that_comes_again_is_a_conflict_and_then_refuted_once_a_minute() {
         let mut local = local();
-        assert!(!local.on_foreign_record(at(1)));
+        assert!(!local.on_foreign_record(at(1), Incarnation(1)));
         assert_eq!(local.refute(at(1), Incarnation(1)), Refutation::Raised);
-        assert!(local.on_foreign_record(at(3)));
+        assert!(!local.on_foreign_record(at(2), Incarnation(2)), "an echo of an earlier life");
+        assert!(local.on_foreign_record(at(3), Incarnation(3)));
         assert_eq!(local.refute(at(3), Incarnation(3)), Refutation::Later);
         assert_eq!(local.deadline(), at(63));
-        assert!(!local.on_foreign_record(at(4)), "it is reported once");
+        assert!(!local.on_foreign_record(at(4), Incarnation(3)), "it is reported once");
     }
 
     #[test]

@@ -328,14 +328,16 @@ impl Membership {
     fn bury(&mut self, now: Instant, ix: MemberIx, before: State, accusers: Accusers) {
         self.probes.forget(ix);
         self.relays.forget(ix);
-        if before.is_present() {
-            self.tombstones.set(ix, now + self.config.tombstone_age(), accusers);
+        if !before.is_present() {
+            return;
         }
-        while self.tombstones.len() > self.config.tombstones_max() as usize {
+        // Room is made first, so that it is never the new one that goes.
+        while self.tombstones.len() >= self.config.tombstones_max() as usize {
             let Some((_, oldest)) = self.tombstones.first() else { break };
             self.counters.tombstones_full += 1;
             self.forget(oldest);
         }
+        self.tombstones.set(ix, now + self.config.tombstone_age(), accusers);
     }
 
     fn forget(&mut self, ix: MemberIx) {

@@ -34,7 +34,11 @@ impl Membership {
     }
 
     pub(super) fn start_probe(&mut self, now: Instant, target: MemberIx) {
-        if self.probes.contains(target) || self.probes.is_full() {
+        if self.probes.contains(target) {
+            return;
+        }
+        if self.probes.is_full() {
+            self.counters.probes_full += 1;
             return;
         }
         self.counters.probes += 1;

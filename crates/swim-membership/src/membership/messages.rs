@@ -10,6 +10,9 @@ use crate::relay::Relay;
 use crate::table::{Lookup, MemberIx};
 use crate::time::Instant;
 
+/// Senders that get an answer to a stale claim in one period; the rest waits for the next.
+const ANSWERED_MAX: usize = 64;
+
 impl Membership {
     /// A datagram's message. Its parts come by [`handle_part`](Self::handle_part), after it.
     /// Application messages are not for this layer.
@@ -231,11 +234,14 @@ impl Membership {
             self.answered.clear();
             self.answered_until = now + self.config.period();
         }
-        // A full list means that many have been answered already: the rest waits for its period.
-        let may = self.answered.len() < 64 && !self.answered.contains(&to);
-        if may {
-            self.answered.push(to);
+        if self.answered.contains(&to) {
+            return false;
         }
-        may
+        if self.answered.len() == ANSWERED_MAX {
+            self.counters.answers_full += 1;
+            return false;
+        }
+        self.answered.push(to);
+        true
     }
 }

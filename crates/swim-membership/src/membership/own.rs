@@ -59,17 +59,17 @@ impl Membership {
             return;
         }
         if foreign {
-            self.on_foreign_record(now, record);
+            self.on_foreign_record(now, heard, record);
         }
         self.on_accusation(now, heard);
     }
 
-    fn on_foreign_record(&mut self, now: Instant, record: &[u8]) {
+    fn on_foreign_record(&mut self, now: Instant, heard: Incarnation, record: &[u8]) {
         let Ok(record) = Record::parse(record) else {
             self.counters.records_bad += 1;
             return;
         };
-        if self.local.on_foreign_record(now) {
+        if self.local.on_foreign_record(now, heard) {
             self.counters.conflicts += 1;
             let kind = EventKind::Conflict { other: record.address() };
             let member = Box::new(self.local());

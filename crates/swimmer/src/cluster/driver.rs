@@ -151,8 +151,7 @@ impl<T: Transport> Driver<T> {
                 Err(_) => Input::Timeout,
             },
             Some(found) = self.seeds.recv() => Input::Seeds(found),
-            request = self.transport.accept() => Input::Request(request),
-            received = self.transport.recv_batch(&mut self.batch) => Input::Datagrams(received),
+            input = from_network(&*self.transport, &mut self.batch) => input,
         }
     }
 
@@ -327,5 +326,14 @@ impl<T: Transport> Driver<T> {
         self.mirror.close();
         self.notices.close();
         self.stopping.send_replace(true);
+    }
+}
+
+/// What comes first on either plane; where both have something, either, so that neither plane can
+/// keep the other waiting for ever.
+async fn from_network<T: Transport>(transport: &T, batch: &mut Batch) -> Input {
+    tokio::select! {
+        request = transport.accept() => Input::Request(request),
+        received = transport.recv_batch(batch) => Input::Datagrams(received),
     }
 }
