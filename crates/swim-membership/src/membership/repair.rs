@@ -1,8 +1,10 @@
 //! Joining, periodic sync and healing: whom to ask over the reliable plane, and when (J1, E4, E5).
 
+use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use rand::RngExt;
+use rand::seq::IndexedRandom;
 use swim_proto::{NodeId, State};
 
 use super::Membership;
@@ -31,7 +33,7 @@ impl Membership {
 
     pub(super) fn repair_deadlines(&self) -> (Instant, Instant) {
         let sync_at = if self.table.present() > 0 { self.sync_at } else { Instant::NEVER };
-        let to_heal = self.tombstones.len() > 0 || !self.seeds.addresses().is_empty();
+        let to_heal = self.tombstones.len() > 0 || !self.seeds_to_heal().is_empty();
         (sync_at, if to_heal { self.heal_at } else { Instant::NEVER })
     }
 
@@ -74,18 +76,16 @@ impl Membership {
     }
 
     fn choose_absent_seed(&mut self) -> Option<SocketAddr> {
-        let absent = |seed: &&SocketAddr| {
-            !self.table.present_members().iter().any(|&ix| self.address(ix) == **seed)
-        };
-        let count = self.seeds.addresses().iter().filter(absent).count();
-        if count == 0 {
-            return None;
-        }
-        let chosen = self.rng.random_range(0..count);
-        let absent = |seed: &&SocketAddr| {
-            !self.table.present_members().iter().any(|&ix| self.address(ix) == **seed)
-        };
-        self.seeds.addresses().iter().filter(absent).nth(chosen).copied()
+        let present =
+            |seed| self.table.present_members().iter().any(|&ix| self.address(ix) == seed);
+        let seeds = self.seeds_to_heal().iter().copied();
+        let absent: Vec<SocketAddr> = seeds.filter(|&seed| !present(seed)).collect();
+        absent.choose(&mut self.rng).copied()
+    }
+
+    /// The seeds, once one has answered: until then all are tried anyway (J1).
+    fn seeds_to_heal(&self) -> &[SocketAddr] {
+        if self.seeds.wanted() { &[] } else { self.seeds.addresses() }
     }
 
     /// Between nine and eleven tenths, so that nodes that start together drift apart.

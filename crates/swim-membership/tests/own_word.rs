@@ -1,0 +1,304 @@
+//! What this node says of itself: refuting, changing, leaving, coming back (R1 to R4, L1, L2), and
+//! how it joins, compares and heals (J1, E3 to E5).
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use core::time::Duration;
+use std::collections::BTreeSet;
+
+use support::{
+    Bench, LOCAL, Say, address, datagrams, events, exchanges, id, record, seconds, told,
+};
+use swim_membership::{Action, Ask, EventKind, Source, Via, Who};
+use swim_proto::{Datagram, Incarnation, Part, State};
+
+fn foreign(bench: &mut Bench, incarnation: u64) {
+    let other = record(66, &[]);
+    let incarnation = Incarnation(incarnation);
+    let part = Part::Alive { id: id(LOCAL), incarnation, record: other.as_bytes() };
+    let source = Source { address: address(1), via: Via::Gossip };
+    bench.machine.handle_part(bench.now, source, &part);
+}
+
+#[test]
+fn r1_every_claim_about_oneself_that_is_not_ones_own_word_is_refuted() {
+    for say in [
+        Say::Suspect(LOCAL, 1, 1),
+        Say::Dead(LOCAL, 1),
+        Say::Left(LOCAL, 1),
+        Say::Alive(LOCAL, 5),
+        Say::Dead(LOCAL, 5),
+    ] {
+        let mut bench = Bench::of(2);
+        let heard = match say {
+            Say::Alive(_, heard) | Say::Dead(_, heard) | Say::Left(_, heard) => heard,
+            Say::Suspect(_, heard, _) => heard,
+        };
+        bench.hear(say);
+        assert_eq!(bench.own_incarnation(), heard + 1, "after {say:?}");
+        assert_eq!(told(&bench.drain()), [Who::Local]);
+        assert_eq!(bench.machine.counters().refutations, 1);
+    }
+}
+
+#[test]
+fn r1_an_older_claim_and_ones_own_word_are_not_refuted() {
+    let mut bench = Bench::of(2);
+    bench.hear(Say::Suspect(LOCAL, 3, 1));
+    bench.drain();
+    bench.hear(Say::Dead(LOCAL, 3));
+    bench.hear(Say::Suspect(LOCAL, 1, 1));
+    bench.hear(Say::Alive(LOCAL, 4));
+    assert_eq!(bench.own_incarnation(), 4);
+}
+
+#[test]
+fn r2_accusations_raise_the_incarnation_at_most_once_a_second() {
+    let mut bench = Bench::of(2);
+    let mut raised = 0;
+    for _ in 0..100 {
+        let own = bench.own_incarnation();
+        bench.hear(Say::Suspect(LOCAL, own, 1));
+        bench.pass_with_acks(Duration::from_millis(100), &[]);
+        raised += bench.own_incarnation() - own;
+    }
+    assert!((9..=11).contains(&raised), "in ten seconds: {raised}");
+}
+
+#[test]
+fn r2_a_huge_number_does_not_burn_this_nodes_identity() {
+    let mut bench = Bench::of(2);
+    for heard in [u64::MAX, u64::MAX - 1, 2 + (1 << 16)] {
+        bench.hear(Say::Suspect(LOCAL, heard, 1));
+        bench.hear(Say::Alive(LOCAL, heard));
+    }
+    assert_eq!(bench.own_incarnation(), 1);
+    bench.hear(Say::Suspect(LOCAL, 1 + (1 << 16), 1));
+    assert_eq!(bench.own_incarnation(), 2 + (1 << 16));
+}
+
+#[test]
+fn r3_a_change_of_the_record_raises_the_incarnation_and_is_told_first() {
+    let mut bench = Bench::of(2);
+    bench.machine.set_record(record(LOCAL, b"new"));
+    assert_eq!(bench.own_incarnation(), 2);
+    assert!(matches!(bench.drain()[..], [Action::News { who: Who::Local, urgent: true }]));
+    bench.machine.set_record(record(LOCAL, b"new"));
+    assert_eq!(bench.own_incarnation(), 2, "the same again is no change");
+}
+
+#[test]
+fn r4_another_process_with_this_id_is_reported_once_and_does_not_make_a_storm() {
+    let mut bench = Bench::of(2);
+    let mut conflicts = 0;
+    for _ in 0..120 {
+        let heard = bench.own_incarnation() + 1;
+        foreign(&mut bench, heard);
+        let actions = bench.pass_with_acks(seconds(1), &[]);
+        conflicts += events(&actions)
+            .iter()
+            .filter(
+                |(_, kind)| matches!(kind, EventKind::Conflict { other } if *other == address(66)),
+            )
+            .count();
+    }
+    assert_eq!(conflicts, 1);
+    let refutations = bench.machine.counters().refutations;
+    assert!((2..=4).contains(&refutations), "in two minutes: {refutations}");
+}
+
+#[test]
+fn r4_an_earlier_life_at_another_address_is_refuted_and_is_no_conflict() {
+    let mut bench = Bench::of(2);
+    foreign(&mut bench, 5);
+    foreign(&mut bench, 6);
+    assert_eq!(bench.own_incarnation(), 6);
+    bench.pass_with_acks(seconds(2), &[]);
+    assert_eq!(bench.own_incarnation(), 7);
+    assert_eq!(bench.machine.counters().conflicts, 0);
+}
+
+fn leaves(actions: &[Action]) -> Vec<(std::net::SocketAddr, Datagram<'static>)> {
+    let sent = datagrams(actions).into_iter().map(|(to, message, _)| (to, message));
+    sent.filter(|(_, message)| matches!(message, Datagram::Leave { .. })).collect()
+}
+
+fn left(actions: &[Action]) -> Option<(u32, u32)> {
+    actions.iter().find_map(|action| match *action {
+        Action::Left { acknowledged, told } => Some((acknowledged, told)),
+        _ => None,
+    })
+}
+
+#[test]
+fn l2_a_leave_is_told_to_five_peers_until_they_acknowledge_it() {
+    let mut bench = Bench::of(20);
+    bench.machine.leave(bench.now);
+    let told = leaves(&bench.drain());
+    let different: BTreeSet<_> = told.iter().map(|(to, _)| *to).collect();
+    assert_eq!((told.len(), different.len()), (5, 5));
+    for (to, message) in &told[1..] {
+        let Datagram::Leave { seq, .. } = *message else { continue };
+        bench.machine.handle_datagram(bench.now, *to, &Datagram::LeaveAck { seq });
+    }
+    let again = bench.pass(Duration::from_millis(200));
+    assert_eq!(leaves(&again), told[..1], "only the silent one is told again");
+    let rest = bench.pass(seconds(2));
+    assert_eq!(left(&rest), Some((4, 5)));
+    assert_eq!(bench.machine.deadline(), swim_membership::Instant::NEVER);
+}
+
+#[test]
+fn l2_a_leave_with_nobody_to_tell_is_over_at_once() {
+    let mut bench = Bench::new();
+    bench.machine.leave(bench.now);
+    assert_eq!(left(&bench.drain()), Some((0, 0)));
+    bench.machine.leave(bench.now);
+    assert_eq!(left(&bench.drain()), Some((0, 0)), "a second time too");
+}
+
+#[test]
+fn l2_a_leave_while_joining_reaches_the_seeds() {
+    let mut bench = Bench::new();
+    bench.machine.join(bench.now, &[address(1), address(2)]);
+    bench.pass(Duration::from_millis(10));
+    bench.machine.leave(bench.now);
+    let told = leaves(&bench.drain());
+    assert_eq!(told.iter().map(|(to, _)| *to).collect::<Vec<_>>(), [address(1), address(2)]);
+}
+
+#[test]
+fn l2_only_who_holds_the_leaver_acknowledges_its_leave() {
+    let mut bench = Bench::of(2);
+    let leave =
+        |n: u8| Datagram::Leave { seq: swim_proto::Seq(3), id: id(n), incarnation: Incarnation(1) };
+    bench.receive(9, leave(9));
+    assert!(bench.drain().is_empty(), "its join may still be on its way");
+    bench.receive(2, leave(2));
+    assert_eq!(bench.claim(2), Some((1, State::Left)));
+    let actions = bench.drain();
+    assert_eq!(events(&actions), [(id(2), EventKind::Left)]);
+    assert_eq!(datagrams(&actions)[0].1, Datagram::LeaveAck { seq: swim_proto::Seq(3) });
+    bench.receive(2, leave(2));
+    assert_eq!(datagrams(&bench.drain()).len(), 1, "its ack may have been lost");
+}
+
+#[test]
+fn l1_who_has_left_is_silent_and_comes_back_in_a_new_life() {
+    let mut bench = Bench::of(3);
+    bench.machine.leave(bench.now);
+    bench.pass(seconds(2));
+    bench.receive_ping(1, 1, State::Alive);
+    bench.hear(Say::Dead(2, 1));
+    assert!(bench.pass(seconds(100)).is_empty());
+    assert_eq!(bench.machine.present(), 3, "itself no longer");
+
+    bench.machine.join(bench.now, &[address(1)]);
+    assert_eq!(bench.own_incarnation(), 2);
+    assert_eq!(bench.machine.local().claim.state, State::Alive);
+    let actions = bench.pass_with_acks(seconds(3), &[]);
+    assert!(!support::pings(&actions).is_empty(), "it probes again");
+}
+
+#[test]
+fn l1_leave_and_join_in_any_order_end_with_the_last() {
+    let mut bench = Bench::of(3);
+    for life in 1..=5 {
+        bench.machine.leave(bench.now);
+        bench.machine.leave(bench.now);
+        assert_eq!(bench.machine.local().claim.state, State::Left);
+        bench.machine.join(bench.now, &[]);
+        bench.machine.join(bench.now, &[address(1)]);
+        assert_eq!(bench.own_incarnation(), life + 1);
+    }
+}
+
+#[test]
+fn l1_a_member_that_left_comes_back_with_a_higher_incarnation_only() {
+    let mut bench = Bench::of(3);
+    bench.hear(Say::Left(2, 1));
+    bench.hear(Say::Alive(2, 1));
+    assert_eq!(bench.claim(2), Some((1, State::Left)));
+    bench.drain();
+    bench.hear(Say::Alive(2, 2));
+    assert_eq!(events(&bench.drain()), [(id(2), EventKind::Joined)]);
+}
+
+#[test]
+fn j1_seeds_are_retried_after_longer_and_longer_whiles_until_one_answers() {
+    let mut bench = Bench::new();
+    bench.machine.join(bench.now, &[address(1), address(LOCAL), address(2), address(1)]);
+    let mut tries = Vec::new();
+    for second in 0..60 {
+        let asks = exchanges(&bench.pass(seconds(1)));
+        let to: BTreeSet<_> = asks.iter().map(|(to, _)| *to).collect();
+        if !asks.is_empty() {
+            assert_eq!(to, [address(1), address(2)].into(), "the own address is ignored");
+            assert!(asks.iter().all(|(_, ask)| *ask == Ask::Join));
+            tries.push(second);
+        }
+    }
+    assert!((7..=14).contains(&tries.len()), "back-off up to ten seconds: {tries:?}");
+    assert!(bench.machine.wants_seeds());
+    bench.machine.handle_joined(address(2), id(2));
+    assert!(!bench.machine.wants_seeds());
+    assert!(
+        bench.drain().iter().any(|a| matches!(a, Action::Joined { seed } if *seed == address(2)))
+    );
+    let later = exchanges(&bench.pass(seconds(60)));
+    assert!(later.iter().all(|(_, ask)| *ask != Ask::Join), "the goal is reached");
+}
+
+#[test]
+fn j1_a_seed_that_is_this_node_under_another_address_is_forgotten() {
+    let mut bench = Bench::new();
+    bench.machine.join(bench.now, &[address(7)]);
+    bench.pass(Duration::from_millis(1));
+    bench.machine.handle_joined(address(7), id(LOCAL));
+    assert!(!bench.machine.wants_seeds());
+    assert!(exchanges(&bench.pass(seconds(100))).is_empty());
+}
+
+#[test]
+fn e3_what_an_exchange_says_and_a_tombstone_contradicts_is_told_back() {
+    let mut bench = Bench::of(3);
+    bench.hear(Say::Dead(2, 1));
+    bench.drain();
+    bench.hear_from(1, Via::Exchange(id(1)), Say::Alive(2, 1));
+    bench.hear_from(1, Via::Exchange(id(1)), Say::Alive(2, 1));
+    let mut back = Vec::new();
+    bench.machine.take_contradictions(|_, who| {
+        back.push(who);
+        true
+    });
+    assert_eq!(back, [Who::Member(bench.ix(2).unwrap())]);
+    assert!(!bench.machine.has_contradictions());
+}
+
+#[test]
+fn e4_tables_are_compared_with_a_random_member_each_interval() {
+    let mut bench = Bench::of(5);
+    let asks = exchanges(&bench.pass_with_acks(seconds(301), &[]));
+    let syncs: Vec<_> = asks.iter().filter(|(_, ask)| *ask == Ask::Sync).collect();
+    assert!((9..=11).contains(&syncs.len()), "every 30 s: {}", syncs.len());
+    let with: BTreeSet<_> = syncs.iter().map(|(to, _)| *to).collect();
+    assert!(with.len() > 2);
+}
+
+#[test]
+fn e5_the_dead_and_absent_seeds_are_tried_again_by_turns_and_the_left_are_not() {
+    let mut bench = Bench::of(3);
+    bench.machine.join(bench.now, &[address(1), address(50)]);
+    bench.machine.handle_joined(address(1), id(1));
+    bench.hear(Say::Dead(2, 1));
+    bench.hear(Say::Left(3, 1));
+    bench.drain();
+    let asks = exchanges(&bench.pass_with_acks(seconds(601), &[]));
+    let tried =
+        |n: u8| asks.iter().filter(|&&(to, ask)| to == address(n) && ask == Ask::Sync).count();
+    assert!((8..=12).contains(&tried(2)), "a dead member: {}", tried(2));
+    assert!((8..=12).contains(&tried(50)), "an absent seed: {}", tried(50));
+    assert_eq!(tried(3), 0);
+}

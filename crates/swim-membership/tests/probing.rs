@@ -1,0 +1,411 @@
+//! Probes and suspicions: who is asked, what a silence leads to, and what cures it (P1 to P6, S1 to
+//! S4, H1).
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use core::time::Duration;
+use std::collections::BTreeSet;
+
+use support::{Bench, LOCAL, Say, accusers, address, datagrams, events, exchanges, id, pings};
+use support::{seconds, short, tiny};
+use swim_membership::{Ask, Config, EventKind, Profile, Tell, Via, Who};
+use swim_proto::{Datagram, Seq, State, Subject};
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+/// Lets time pass until the machine has pinged somebody: whom, and the number.
+fn first_ping(bench: &mut Bench) -> (u8, Seq) {
+    for _ in 0..40 {
+        let actions = bench.pass(ms(50));
+        if let Some((to, seq)) = pings(&actions).into_iter().next() {
+            let member = (1..=LOCAL).find(|&n| address(n) == to).unwrap();
+            return (member, seq);
+        }
+    }
+    panic!("nobody was pinged");
+}
+
+#[test]
+fn p1_each_member_is_probed_once_a_round_and_a_node_alone_is_not_woken() {
+    let mut alone = Bench::new();
+    assert!(alone.pass(seconds(600)).is_empty());
+
+    let mut bench = Bench::of(8);
+    let probed = pings(&bench.pass_with_acks(seconds(24), &[]));
+    assert_eq!(probed.len(), 24, "one a period");
+    for round in probed.chunks(8) {
+        let different: BTreeSet<_> = round.iter().map(|ping| ping.0).collect();
+        assert_eq!(different.len(), 8, "each in its turn");
+    }
+}
+
+#[test]
+fn p1_the_dead_and_the_left_are_not_probed() {
+    let mut bench = Bench::of(4);
+    bench.hear(Say::Dead(3, 1));
+    bench.hear(Say::Left(4, 1));
+    let probed = pings(&bench.pass_with_acks(seconds(20), &[]));
+    assert!(probed.iter().all(|&(to, _)| to == address(1) || to == address(2)));
+}
+
+#[test]
+fn p2_only_the_ack_with_the_number_of_the_probe_ends_it() {
+    let mut bench = Bench::of(1);
+    let (member, seq) = first_ping(&mut bench);
+    for wrong in [Seq(seq.0.wrapping_add(1)), Seq(seq.0.wrapping_sub(1)), Seq(0)] {
+        bench.receive(member, Datagram::Ack { seq: wrong });
+    }
+    assert_eq!(bench.machine.counters().acks_unexpected, 3);
+    bench.pass(ms(1_000));
+    assert_eq!(bench.claim(1), Some((1, State::Suspect)));
+}
+
+#[test]
+fn p2_a_late_ack_does_not_satisfy_a_newer_probe() {
+    let mut bench = Bench::of(1);
+    let (_, old) = first_ping(&mut bench);
+    let newer = pings(&bench.pass(seconds(2)));
+    assert!(!newer.is_empty());
+    let before = bench.machine.counters().acks_unexpected;
+    bench.receive(1, Datagram::Ack { seq: old });
+    assert_eq!(bench.machine.counters().acks_unexpected, before + 1);
+}
+
+#[test]
+fn p2_probe_numbers_start_at_random() {
+    let starts: BTreeSet<u32> = (0..5)
+        .map(|seed| {
+            let record = support::record(LOCAL, &[]);
+            let config = Config::preset(Profile::Lan);
+            let now = swim_membership::Instant::ZERO;
+            let machine = swim_membership::Membership::new(
+                config,
+                id(LOCAL),
+                record,
+                support::tag(),
+                seed,
+                now,
+            );
+            let mut bench = Bench { machine, now };
+            bench.hear(Say::Alive(1, 1));
+            first_ping(&mut bench).1.0
+        })
+        .collect();
+    assert_eq!(starts.len(), 5);
+}
+
+#[test]
+fn p3_a_ping_says_what_is_held_of_its_target_and_learns_better_from_it() {
+    let mut bench = Bench::of(1);
+    bench.hear(Say::Suspect(1, 1, 9));
+    let actions = bench.pass(seconds(1));
+    let held = datagrams(&actions).into_iter().find_map(|(_, message, _)| match message {
+        Datagram::Ping { held, .. } => Some(held),
+        _ => None,
+    });
+    let held = held.unwrap();
+    assert_eq!((held.claim.incarnation.0, held.claim.state), (1, State::Suspect));
+    let record = bench.machine.view(bench.ix(1).unwrap()).record;
+    assert_eq!(held.record, record.hash() as u16);
+}
+
+#[test]
+fn p3_one_who_is_pinged_as_suspect_refutes_in_the_ack() {
+    let mut bench = Bench::of(1);
+    bench.receive_ping(1, 1, State::Suspect);
+    assert_eq!(bench.own_incarnation(), 2);
+    let sent = datagrams(&bench.drain());
+    assert_eq!(sent, [(address(1), Datagram::Ack { seq: Seq(77) }, Tell::First(Who::Local))]);
+}
+
+#[test]
+fn p3_one_who_restarted_with_a_low_number_rises_above_what_is_held_of_it() {
+    let mut bench = Bench::of(1);
+    bench.receive_ping(1, 41, State::Alive);
+    assert_eq!(bench.own_incarnation(), 42);
+}
+
+#[test]
+fn p3_a_ping_for_another_id_is_not_answered() {
+    let mut bench = Bench::of(1);
+    let held = swim_proto::Held {
+        claim: swim_proto::Claim::new(swim_proto::Incarnation(1), State::Alive),
+        record: 0,
+    };
+    let (target, from) = (tiny(99), tiny(1));
+    bench.receive(1, Datagram::Ping { seq: Seq(1), target, from, held });
+    assert!(bench.drain().is_empty());
+    assert_eq!(bench.machine.counters().pings_misdirected, 1);
+    assert!(!bench.machine.handle_ping_request(bench.now, target, held));
+}
+
+#[test]
+fn p3_a_stranger_gets_a_bare_ack() {
+    let mut bench = Bench::of(1);
+    bench.receive_ping(9, 1, State::Alive);
+    let sent = datagrams(&bench.drain());
+    assert_eq!(sent, [(address(9), Datagram::Ack { seq: Seq(77) }, Tell::Nothing)]);
+}
+
+#[test]
+fn p4_after_the_time_out_relays_and_the_reliable_plane_are_asked_at_once() {
+    let mut bench = Bench::of(6);
+    let (silent, seq) = first_ping(&mut bench);
+    let actions = bench.pass(ms(500));
+    let asked: BTreeSet<_> = datagrams(&actions)
+        .into_iter()
+        .filter_map(|(to, message, _)| match message {
+            Datagram::PingReq { seq: of, target, .. } if of == seq => {
+                assert_eq!(target, short(silent));
+                Some(to)
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(asked.len(), 3, "three different relays");
+    assert!(!asked.contains(&address(silent)));
+    let asks = exchanges(&actions);
+    assert!(
+        matches!(asks[..], [(to, Ask::Ping { seq: of, .. })] if to == address(silent) && of == seq)
+    );
+    assert_eq!(bench.claim(silent), Some((1, State::Alive)), "it has the rest of the period");
+}
+
+#[test]
+fn p4_an_ack_by_a_relay_saves_the_member() {
+    let mut bench = Bench::of(6);
+    let (silent, seq) = first_ping(&mut bench);
+    bench.pass(ms(600));
+    let relay = if silent == 1 { 2 } else { 1 };
+    bench.receive(relay, Datagram::Ack { seq });
+    bench.pass(ms(450));
+    assert_eq!(bench.claim(silent), Some((1, State::Alive)));
+    assert_eq!(bench.machine.counters().probes_failed, 0);
+}
+
+#[test]
+fn p5_a_relay_pings_for_a_member_and_hands_its_ack_back() {
+    let mut bench = Bench::of(3);
+    bench.receive(1, Datagram::PingReq { seq: Seq(5), from: tiny(1), target: short(2) });
+    let (to, seq) = pings(&bench.drain())[0];
+    assert_eq!(to, address(2));
+    assert_ne!(seq, Seq(5), "the relay has numbers of its own");
+    bench.receive(2, Datagram::Ack { seq });
+    let sent = datagrams(&bench.drain());
+    assert_eq!(sent, [(address(1), Datagram::Ack { seq: Seq(5) }, Tell::Nothing)]);
+    bench.receive(2, Datagram::Ack { seq });
+    assert!(bench.drain().is_empty(), "once");
+}
+
+#[test]
+fn p5_a_relay_hands_an_ack_back_though_it_holds_the_target_dead() {
+    let mut bench = Bench::of(3);
+    bench.hear(Say::Dead(2, 1));
+    bench.drain();
+    bench.receive(1, Datagram::PingReq { seq: Seq(5), from: tiny(1), target: short(2) });
+    let (_, seq) = pings(&bench.drain())[0];
+    bench.receive(2, Datagram::Ack { seq });
+    let sent = datagrams(&bench.drain());
+    assert_eq!(sent[0].1, Datagram::Ack { seq: Seq(5) });
+}
+
+#[test]
+fn p5_a_relay_without_an_answer_says_nack_before_the_asker_gives_up() {
+    let mut bench = Bench::of(3);
+    bench.receive(1, Datagram::PingReq { seq: Seq(5), from: tiny(1), target: short(2) });
+    bench.drain();
+    let sent = datagrams(&bench.pass(ms(450)));
+    assert!(sent.contains(&(address(1), Datagram::Nack { seq: Seq(5) }, Tell::Nothing)));
+}
+
+#[test]
+fn p5_only_members_are_helped_and_only_so_many_at_once() {
+    let mut bench = Bench::of(3);
+    bench.receive(9, Datagram::PingReq { seq: Seq(5), from: tiny(9), target: short(2) });
+    assert!(bench.drain().is_empty(), "a stranger");
+    for seq in 0..200 {
+        bench.receive(1, Datagram::PingReq { seq: Seq(seq), from: tiny(1), target: short(2) });
+    }
+    assert_eq!(pings(&bench.drain()).len(), 128);
+    assert_eq!(bench.machine.counters().relays_full, 72);
+}
+
+#[test]
+fn p5_a_relay_that_does_not_know_the_target_says_so_at_once() {
+    let mut bench = Bench::of(1);
+    bench.receive(1, Datagram::PingReq { seq: Seq(5), from: tiny(1), target: short(9) });
+    let sent = datagrams(&bench.drain());
+    assert_eq!(sent, [(address(1), Datagram::Nack { seq: Seq(5) }, Tell::Nothing)]);
+}
+
+#[test]
+fn p6_an_ack_over_the_reliable_plane_saves_the_member() {
+    let mut bench = Bench::of(1);
+    let (member, seq) = first_ping(&mut bench);
+    bench.pass(ms(600));
+    bench.machine.handle_reliable_ack(seq);
+    bench.pass(ms(450));
+    assert_eq!(bench.claim(member), Some((1, State::Alive)));
+}
+
+#[test]
+fn p6_a_ping_over_the_reliable_plane_ends_with_its_probe() {
+    let mut bench = Bench::of(1);
+    first_ping(&mut bench);
+    let began = bench.now;
+    let asks = exchanges(&bench.pass(ms(600)));
+    let Ask::Ping { until, .. } = asks[0].1 else { panic!("a ping was asked for") };
+    assert!(until > began && until <= began + seconds(1));
+}
+
+#[test]
+fn s1_a_probe_without_any_answer_raises_a_suspicion_that_is_told() {
+    let mut bench = Bench::of(1);
+    let (member, _) = first_ping(&mut bench);
+    let actions = bench.pass(seconds(1));
+    assert_eq!(bench.claim(member), Some((1, State::Suspect)));
+    assert_eq!(events(&actions), [(id(1), EventKind::Suspected)]);
+    let part = bench.machine.part(Who::Member(bench.ix(1).unwrap()));
+    let Some(swim_proto::Part::Suspect { accusers: by, .. }) = part else { panic!("{part:?}") };
+    assert_eq!(by, accusers(&[LOCAL]));
+}
+
+#[test]
+fn s2_a_refutation_ends_a_suspicion() {
+    let mut bench = Bench::of(1);
+    bench.hear(Say::Suspect(1, 1, 9));
+    bench.drain();
+    bench.hear(Say::Alive(1, 2));
+    assert_eq!(events(&bench.drain()), [(id(1), EventKind::Up)]);
+    assert_eq!(bench.machine.suspicions(), 0);
+    assert!(events(&bench.pass_with_acks(seconds(60), &[])).is_empty());
+}
+
+/// How long after a suspicion with so many accusers the member is declared dead among 16.
+fn death_after(accusers: u8) -> Duration {
+    let mut bench = Bench::of(15);
+    let started = bench.now;
+    for by in 0..accusers {
+        bench.hear(Say::Suspect(15, 1, by + 1));
+    }
+    loop {
+        bench.pass_with_acks(ms(100), &[]);
+        if bench.claim(15) == Some((1, State::Dead)) {
+            return bench.now - started;
+        }
+        assert!(bench.now - started < seconds(60));
+    }
+}
+
+#[test]
+fn s3_each_independent_accuser_brings_the_death_nearer_down_to_the_minimum() {
+    // log10 of 16 is 1.204: the minimum is 4 s times that, the maximum 24 s times that.
+    let after: Vec<_> = (1..=5).map(|n| death_after(n).as_millis()).collect();
+    assert_eq!(after[0], 28_900);
+    assert!(after.windows(2).all(|pair| pair[1] <= pair[0]));
+    assert_eq!(after[3..], [4_900, 4_900], "three confirmations are the most that count");
+}
+
+#[test]
+fn s3_the_same_accuser_again_and_again_confirms_nothing() {
+    let mut bench = Bench::of(15);
+    let started = bench.now;
+    for _ in 0..10 {
+        bench.hear(Say::Suspect(15, 1, 1));
+    }
+    bench.pass_with_acks(seconds(20), &[]);
+    assert_eq!(bench.claim(15), Some((1, State::Suspect)), "{:?}", bench.now - started);
+}
+
+#[test]
+fn s3_a_confirmation_is_told_on_and_a_repetition_is_not() {
+    let mut bench = Bench::of(5);
+    bench.hear(Say::Suspect(2, 1, 1));
+    bench.drain();
+    bench.hear(Say::Suspect(2, 1, 3));
+    assert_eq!(support::told(&bench.drain()), [Who::Member(bench.ix(2).unwrap())]);
+    bench.hear(Say::Suspect(2, 1, 3));
+    assert!(bench.drain().is_empty());
+}
+
+#[test]
+fn s4_a_suspect_that_does_not_refute_is_dead_and_its_death_names_its_accusers() {
+    let mut bench = Bench::of(5);
+    bench.hear(Say::Suspect(2, 1, 1));
+    bench.hear(Say::Suspect(2, 1, 3));
+    bench.drain();
+    let actions = bench.pass_with_acks(seconds(30), &[]);
+    let [(who, EventKind::Down { accusers: by, own, .. })] = events(&actions)[..] else {
+        panic!("one death")
+    };
+    assert_eq!((who, own), (id(2), true));
+    assert_eq!(by, accusers(&[1, 3]));
+    assert_eq!(bench.machine.counters().deaths_declared, 1);
+}
+
+#[test]
+fn h1_without_nacks_a_failed_probe_speaks_against_oneself() {
+    let mut bench = Bench::of(6);
+    first_ping(&mut bench);
+    bench.pass(seconds(1));
+    assert_eq!(bench.machine.health(), 1, "all relays were silent too");
+}
+
+#[test]
+fn h1_with_all_nacks_a_failed_probe_does_not_speak_against_oneself() {
+    let mut bench = Bench::of(6);
+    let (_, seq) = first_ping(&mut bench);
+    let actions = bench.pass(ms(500));
+    for (to, message, _) in datagrams(&actions) {
+        if let Datagram::PingReq { .. } = message {
+            let relay = (1..=6).find(|&n| address(n) == to).unwrap();
+            bench.receive(relay, Datagram::Nack { seq });
+        }
+    }
+    bench.pass(ms(500));
+    assert_eq!(bench.machine.counters().probes_failed, 1);
+    assert_eq!(bench.machine.health(), 0);
+}
+
+#[test]
+fn h1_a_failed_probe_worsens_the_health_by_one_at_most_and_success_mends_it() {
+    let mut bench = Bench::of(6);
+    bench.pass(seconds(2));
+    let worst = bench.machine.health();
+    assert!(worst <= 2, "one a failed probe: {worst}");
+    bench.pass_with_acks(seconds(60), &[]);
+    assert_eq!(bench.machine.health(), 0);
+}
+
+#[test]
+fn h1_who_must_refute_trusts_itself_less_and_probes_more_slowly() {
+    let mut bench = Bench::of(6);
+    bench.hear(Say::Suspect(LOCAL, 1, 2));
+    assert_eq!(bench.machine.health(), 1);
+    let probes = bench.machine.counters().probes;
+    bench.pass(seconds(8));
+    let slowed = bench.machine.counters().probes - probes;
+    assert!(slowed <= 5, "every second period at most: {slowed}");
+}
+
+#[test]
+fn probes_in_flight_are_bounded_and_those_beyond_are_counted() {
+    let mut bench = Bench::of(90);
+    for n in 2..=90 {
+        bench.hear_from(1, Via::Exchange(id(1)), Say::Dead(n, 1));
+    }
+    assert_eq!(pings(&bench.drain()).len(), 64);
+    assert_eq!(bench.machine.counters().probes_full, 25);
+}
+
+#[test]
+fn a_member_is_found_by_its_full_id_too() {
+    let mut bench = Bench::of(2);
+    let target = Subject::Full(id(2));
+    bench.receive(1, Datagram::PingReq { seq: Seq(5), from: tiny(1), target });
+    assert_eq!(pings(&bench.drain()).len(), 1);
+}
