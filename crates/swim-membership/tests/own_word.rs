@@ -244,9 +244,9 @@ fn j1_seeds_are_retried_after_longer_and_longer_whiles_until_one_answers() {
     assert!(bench.machine.wants_seeds());
     bench.machine.handle_joined(address(2), id(2));
     assert!(!bench.machine.wants_seeds());
-    assert!(
-        bench.drain().iter().any(|a| matches!(a, Action::Joined { seed } if *seed == address(2)))
-    );
+    let actions = bench.drain();
+    assert!(actions.iter().any(|a| matches!(a, Action::Joined { seed } if *seed == address(2))));
+    assert_eq!(told(&actions), [Who::Local], "who has joined tells of itself, too");
     let later = exchanges(&bench.pass(seconds(60)));
     assert!(later.iter().all(|(_, ask)| *ask != Ask::Join), "the goal is reached");
 }

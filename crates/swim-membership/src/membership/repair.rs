@@ -22,12 +22,14 @@ impl Membership {
         }
     }
 
-    /// A seed has answered a join: the node of this id.
+    /// A seed has answered a join: the node of this id. The seed tells the others; so do we, for
+    /// in a small cluster each tells only a few times, and whom it misses would learn of us late.
     pub fn handle_joined(&mut self, seed: SocketAddr, id: NodeId) {
         if id == self.local.id {
             self.seeds.forget(seed);
         } else if self.seeds.on_answer() {
             self.actions.push_back(Action::Joined { seed });
+            self.tell_own_news();
         }
     }
 
