@@ -112,7 +112,7 @@ impl View {
         }
     }
 
-    fn put(&mut self, member: &Member) {
+    pub(crate) fn put(&mut self, member: &Member) {
         self.present.remove(&member.id);
         self.gone.retain(|gone| gone.id != member.id);
         if member.state.is_present() {
@@ -137,5 +137,46 @@ impl View {
     /// All to be shown: this node, those present, and those that have gone last.
     pub(crate) fn members(&self) -> impl Iterator<Item = &Member> {
         std::iter::once(&self.local).chain(self.present.values()).chain(self.gone.iter().rev())
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use swimmer::Incarnation;
+
+    /// A member without a name whose id begins with this byte.
+    pub(crate) fn member(id: u8, state: State) -> Member {
+        let mut bytes = [0; 16];
+        bytes[0] = id;
+        Member {
+            id: NodeId::from_bytes(bytes),
+            name: "".into(),
+            address: ([10, 0, 0, id], 7).into(),
+            state,
+            incarnation: Incarnation(1),
+            metadata: [].into(),
+            versions: Default::default(),
+        }
+    }
+
+    /// Member 1 as it sees so many others.
+    pub(crate) fn view(others: u8) -> View {
+        let local = member(1, State::Alive);
+        let mut view = View { local, present: BTreeMap::new(), gone: Vec::new() };
+        (2..2 + others).for_each(|id| view.put(&member(id, State::Alive)));
+        view
+    }
+
+    #[test]
+    fn the_longest_gone_are_forgotten_and_whoever_comes_back_is_there_once() {
+        let mut view = view(20);
+        (2..=21).for_each(|id| view.apply(&Event::Left(member(id, State::Left))));
+        assert_eq!(view.present(), 1);
+        let shown: Vec<u8> = view.members().map(|member| member.id.as_bytes()[0]).collect();
+        assert_eq!(shown, [&[1][..], &(6..=21).rev().collect::<Vec<u8>>()].concat());
+        view.apply(&Event::Joined(member(2, State::Alive)));
+        view.apply(&Event::Joined(member(21, State::Alive)));
+        assert_eq!((view.present(), view.members().count()), (3, 18));
     }
 }

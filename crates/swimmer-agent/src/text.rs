@@ -15,9 +15,11 @@ use crate::tags;
 /// Up to so many members are shown below every event; more, below the last of those that have
 /// come already, so that meeting a large cluster is not a flood.
 const SMALL: usize = 16;
-/// What a table shows of a name, and of all tags of a member, in characters.
+/// What a table shows of a name, in characters.
 const NAME_CHARS: usize = 20;
-const TAGS_CHARS: usize = 40;
+/// The tags at the end of a row are clipped to keep it in a line, but not to less than that.
+const LINE_CHARS: usize = 80;
+const NOTES_CHARS_MIN: usize = 16;
 
 /// Writes events as text.
 pub(crate) struct TextWriter {
@@ -65,13 +67,17 @@ impl TextWriter {
 
     fn member_table(&self, view: &View) -> String {
         let named = view.members().any(|member| !member.name.is_empty());
-        let rows: Vec<Vec<String>> =
-            view.members().map(|member| row(member, view.local().id, named)).collect();
-        let states = view.members().map(|member| member.state);
+        let rows: Vec<Vec<String>> = view.members().map(|member| row(member, named)).collect();
+        let rows = table(&rows);
+        let width = rows.lines().map(|line| line.chars().count()).max().unwrap_or(0);
         let mut text = String::new();
-        for (line, state) in table(&rows).lines().zip(states) {
-            let (on, off) = if self.colour { (state_colour(state), RESET) } else { ("", "") };
-            text.push_str(&format!("{on}{line}{off}\n"));
+        for (line, member) in rows.lines().zip(view.members()) {
+            let notes = notes(member, view.local().id);
+            let notes = clip(notes, LINE_CHARS.saturating_sub(width + 2).max(NOTES_CHARS_MIN));
+            let (on, off) =
+                if self.colour { (state_colour(member.state), RESET) } else { ("", "") };
+            let line = format!("{line:width$}  {notes}");
+            text.push_str(&format!("{on}{}{off}\n", line.trim_end()));
         }
         text
     }
@@ -187,18 +193,21 @@ fn tags_after(member: &Member) -> String {
     if tags.is_empty() { tags } else { format!(", {tags}") }
 }
 
-fn row(member: &Member, own: NodeId, named: bool) -> Vec<String> {
+fn row(member: &Member, named: bool) -> Vec<String> {
     let mut row = vec![member.state.to_string()];
     if named {
         let name = if member.name.is_empty() { "-".into() } else { escape(&member.name) };
         row.push(clip(name, NAME_CHARS));
     }
     row.extend([member.address.to_string(), short(member.id)]);
-    let mark = if member.id == own { "this node" } else { "" };
-    let notes = [mark.to_owned(), clip(tags_of(member), TAGS_CHARS)];
-    let notes: Vec<String> = notes.into_iter().filter(|note| !note.is_empty()).collect();
-    row.push(notes.join(", "));
     row
+}
+
+fn notes(member: &Member, own: NodeId) -> String {
+    let mark = if member.id == own { "this node" } else { "" };
+    let notes = [mark.to_owned(), tags_of(member)];
+    let notes: Vec<String> = notes.into_iter().filter(|note| !note.is_empty()).collect();
+    notes.join(", ")
 }
 
 fn clip(text: String, chars_max: usize) -> String {
@@ -213,6 +222,66 @@ fn clip(text: String, chars_max: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::printer::tests::{member, view};
+
+    fn written(writer: &mut TextWriter, view: &View, pause: bool) -> String {
+        let mut out = Vec::new();
+        let event = Event::Joined(member(2, State::Alive));
+        match pause {
+            false => writer.event(&mut out, &event, view).unwrap(),
+            true => writer.pause(&mut out, view).unwrap(),
+        }
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_small_table_follows_every_event_and_a_large_one_the_last_of_a_burst() {
+        let mut writer = TextWriter { colour: false, owes_members: false };
+        let small = view(15);
+        assert_eq!(written(&mut writer, &small, false).lines().count(), 1 + 16);
+        assert_eq!(written(&mut writer, &small, true), "");
+        let large = view(16);
+        assert_eq!(written(&mut writer, &large, false).lines().count(), 1);
+        assert_eq!(written(&mut writer, &large, false).lines().count(), 1);
+        assert_eq!(written(&mut writer, &large, true).lines().count(), 17);
+        assert_eq!(written(&mut writer, &large, true), "");
+    }
+
+    #[test]
+    fn colours_are_on_terminals_only() {
+        let view = view(1);
+        for colour in [false, true] {
+            let mut writer = TextWriter { colour, owes_members: false };
+            assert_eq!(written(&mut writer, &view, false).contains('\x1b'), colour);
+        }
+    }
+
+    #[test]
+    fn a_death_says_why() {
+        let view = view(2);
+        let ids = [1, 2, 9].map(|id| member(id, State::Alive).id);
+        let why = |accusers: &[NodeId], path| {
+            why(&Death { accusers: accusers.to_vec(), path, health: 0 }, &view)
+        };
+        assert_eq!(
+            why(&ids, DeathPath::Suspicion),
+            "suspicion by this node, 10.0.0.2:7, 09000000 not refuted"
+        );
+        assert_eq!(why(&[], DeathPath::Gossip), "heard by gossip");
+        assert_eq!(why(&ids[1..2], DeathPath::Gossip), "heard by gossip, suspicion by 10.0.0.2:7");
+    }
+
+    #[test]
+    fn long_tags_do_not_break_the_line() {
+        let mut long = member(2, State::Alive);
+        long.metadata = format!("tag={}", "ë".repeat(200)).into_bytes().into();
+        long.name = "n".repeat(100).into();
+        let mut view = view(0);
+        view.put(&long);
+        let table = TextWriter { colour: false, owes_members: false }.member_table(&view);
+        let widest = table.lines().map(|line| line.chars().count()).max();
+        assert_eq!(widest, Some(LINE_CHARS), "{table}");
+    }
 
     #[test]
     fn any_value_of_no_color_forbids_colour_but_none() {
