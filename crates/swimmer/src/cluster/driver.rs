@@ -64,7 +64,6 @@ pub(super) struct Driver<T> {
     folder: Option<DataFolder>,
     stopping: watch::Sender<bool>,
     started: Clock,
-    batch: Batch,
     exchanges: JoinSet<(ExchangeId, Option<Vec<u8>>)>,
     responders: BTreeMap<RequestId, Responder>,
     next_request: u64,
@@ -101,7 +100,6 @@ impl<T: Transport> Driver<T> {
             folder,
             stopping,
             started: Clock::now(),
-            batch: Batch::new(BATCH, DATAGRAM_BYTES),
             exchanges: JoinSet::new(),
             responders: BTreeMap::new(),
             next_request: 0,
@@ -121,9 +119,10 @@ impl<T: Transport> Driver<T> {
         let seeds = std::mem::take(&mut self.first_seeds);
         self.join(seeds);
         self.drain().await;
+        let mut batch = Batch::new(BATCH, DATAGRAM_BYTES);
         loop {
-            let input = self.input().await;
-            if !self.handle(input).await {
+            let input = self.input(&mut batch).await;
+            if !self.handle(input, &mut batch).await {
                 break;
             }
             self.drain().await;
@@ -138,7 +137,7 @@ impl<T: Transport> Driver<T> {
 
     /// Waits for what comes first. What is due and what was asked by the user go before the
     /// network, which could keep the loop busy for ever.
-    async fn input(&mut self) -> Input {
+    async fn input(&mut self, batch: &mut Batch) -> Input {
         let timeout = sleep_until(self.clock_at(self.wake_at));
         tokio::select! {
             biased;
@@ -151,7 +150,7 @@ impl<T: Transport> Driver<T> {
                 Err(_) => Input::Timeout,
             },
             Some(found) = self.seeds.recv() => Input::Seeds(found),
-            input = from_network(&*self.transport, &mut self.batch) => input,
+            input = from_network(&*self.transport, batch) => input,
         }
     }
 
@@ -162,10 +161,10 @@ impl<T: Transport> Driver<T> {
     }
 
     /// Hands an input to the node. Returns whether the loop goes on.
-    async fn handle(&mut self, input: Input) -> bool {
+    async fn handle(&mut self, input: Input, batch: &mut Batch) -> bool {
         let now = self.now();
         match input {
-            Input::Datagrams(Ok(())) => self.on_datagrams(now).await,
+            Input::Datagrams(Ok(())) => self.on_datagrams(now, batch).await,
             Input::Request(Ok(incoming)) => self.on_request(now, incoming),
             Input::Datagrams(Err(_)) | Input::Request(Err(_)) => sleep(REST).await,
             Input::Replied(id, mut reply) => self.node.handle_reply(now, id, reply.as_deref_mut()),
@@ -180,13 +179,11 @@ impl<T: Transport> Driver<T> {
         true
     }
 
-    async fn on_datagrams(&mut self, now: Instant) {
-        let mut batch = std::mem::replace(&mut self.batch, Batch::new(1, 0));
+    async fn on_datagrams(&mut self, now: Instant, batch: &mut Batch) {
         for (from, bytes) in batch.iter_mut() {
             self.node.handle_datagram(now, from, bytes);
             self.drain().await;
         }
-        self.batch = batch;
     }
 
     fn on_request(&mut self, now: Instant, incoming: Incoming) {

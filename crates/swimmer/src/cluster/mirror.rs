@@ -143,9 +143,10 @@ impl Mirror {
 impl State {
     fn take_changes(&mut self, node: &mut Node) {
         self.stats = node.stats();
-        let local = node.local();
-        let mut changed = local != self.local;
-        self.local = local;
+        let mut changed = !node.is_local(&self.local);
+        if changed {
+            self.local = node.local();
+        }
         let members = &mut self.members;
         let complete = node.drain_changes(|id, member| {
             changed = true;
