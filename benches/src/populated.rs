@@ -78,14 +78,17 @@ impl Populated {
     }
 
     fn tell_all(&mut self) {
-        let mut next = 1;
-        while next <= self.members {
-            let (mut frame, after) = self.voice.sync(1, next..self.members + 1, self.incarnation);
-            self.node.handle_request(self.now, address(1), RequestId(0), &mut frame);
-            self.drain();
-            next = after;
+        for mut frame in self.voice.sync_all(self.members, self.incarnation) {
+            self.ask(&mut frame);
         }
         self.forget_changes();
+    }
+
+    /// Hands the node a request of the first member and drains it. Returns how many bytes of
+    /// datagrams it sent.
+    pub fn ask(&mut self, frame: &mut [u8]) -> usize {
+        self.node.handle_request(self.now, address(1), RequestId(0), frame);
+        self.drain()
     }
 
     /// Reads and drops what has changed, as whoever mirrors the members does.
@@ -109,7 +112,7 @@ impl Populated {
         self.drain()
     }
 
-    /// Drains the node without answering. Returns how many bytes it sent.
+    /// Drains the node without answering. Returns how many bytes of datagrams it sent.
     pub fn drain(&mut self) -> usize {
         let mut bytes = 0;
         loop {

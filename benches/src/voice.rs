@@ -125,4 +125,15 @@ impl Voice {
         self.codec.finish(&mut out);
         (out, next)
     }
+
+    /// The requests for sync by a member that holds all members up to this one alive.
+    pub fn sync_all(&mut self, members: u32, incarnation: Incarnation) -> Vec<Vec<u8>> {
+        let (mut frames, mut next) = (Vec::new(), 1);
+        while next <= members {
+            let (frame, after) = self.sync(1, next..members + 1, incarnation);
+            frames.push(frame);
+            next = after;
+        }
+        frames
+    }
 }
