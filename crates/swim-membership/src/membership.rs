@@ -277,6 +277,16 @@ impl Membership {
         })
     }
 
+    /// What is held of an absent member, in the fewest bytes: without its accusers.
+    pub fn verdict(&self, ix: MemberIx) -> Option<Part<'_>> {
+        self.part(Who::Member(ix)).map(|part| match part {
+            Part::Dead { subject, incarnation, .. } => {
+                Part::Dead { subject, incarnation, accusers: Accusers::new() }
+            }
+            other => other,
+        })
+    }
+
     /// The record of a member as its owner last gave it, whatever else is held of it.
     pub fn record_part(&self, ix: MemberIx) -> Part<'_> {
         let entry = self.table.held(ix);

@@ -72,16 +72,14 @@ impl Membership {
         let stale = self.on_held(now, held);
         let known = self.held_at(asker, from);
         let present = known.is_some_and(|ix| self.table.held(ix).claim().state.is_present());
-        let tell = match (present, stale) {
-            (true, true) => Tell::First(Who::Local),
-            (true, false) => Tell::News,
-            (false, _) => Tell::Nothing,
+        let tell = match (known, present) {
+            (Some(_), true) if stale => Tell::First(Who::Local),
+            (Some(_), true) => Tell::News,
+            // It is held dead or left, and yet it speaks: it must learn that, to refute (R1).
+            (Some(ix), false) => Tell::Verdict(ix),
+            (None, _) => Tell::Nothing,
         };
         self.send(from, Datagram::Ack { seq }, tell);
-        if let (Some(ix), false) = (known, present) {
-            // It is held dead or left, and yet it speaks: it must learn that, to refute (R1).
-            self.correct(now, from, Who::Member(ix));
-        }
     }
 
     /// What a peer holds of us. Returns whether it must be told better.
@@ -213,10 +211,10 @@ impl Membership {
     }
 
     /// Answers a stale claim with what is held, once per sender and period (G6).
-    pub(super) fn correct(&mut self, now: Instant, to: SocketAddr, who: Who) {
+    pub(super) fn correct(&mut self, now: Instant, to: SocketAddr, ix: MemberIx) {
         if self.may_answer(now, to) {
             self.counters.corrections += 1;
-            self.send(to, Datagram::Correction, Tell::Only(who));
+            self.send(to, Datagram::Correction, Tell::Verdict(ix));
         }
     }
 

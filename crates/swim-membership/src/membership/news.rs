@@ -357,7 +357,7 @@ impl Membership {
             return;
         }
         match source.via {
-            Via::Gossip => self.correct(now, source.address, Who::Member(ix)),
+            Via::Gossip => self.correct(now, source.address, ix),
             Via::Exchange(_) => self.contradict(Who::Member(ix)),
             // A correction is never answered, so that two tables do not argue for ever.
             Via::Correction => {}

@@ -85,9 +85,11 @@ impl Node {
                 let _ = self.push_part(who, limit);
                 self.push_news(Some(who), limit);
             }
-            // An answer to one who may be a stranger is no longer than what it answers (G6).
-            Tell::Only(who) if matches!(message, Datagram::Correction) => {
-                if self.push_part(who, limit.min(bytes_max)) == Fit::NoRoom {
+            Tell::Verdict(ix) => {
+                let part = self.membership.verdict(ix);
+                let until = limit.min(bytes_max);
+                let fit = part.map_or(Fit::NoRoom, |p| self.codec.push(&p, until, &mut self.out));
+                if fit == Fit::NoRoom && matches!(message, Datagram::Correction) {
                     return None;
                 }
             }
