@@ -115,6 +115,14 @@ impl Membership {
         }
     }
 
+    /// Takes over a whole table, as if everybody in it had been met long ago; for simulations and
+    /// benches, which cannot wait for so many joins. The own entry in it is left out.
+    pub fn adopt(&mut self, now: Instant, table: &Table) {
+        self.table = table.clone();
+        self.table.take_out(self.local.id, &mut self.rng);
+        self.arm_probe(now);
+    }
+
     /// What should happen next, in the order in which it was decided.
     pub fn poll_action(&mut self) -> Option<Action> {
         self.actions.pop_front()
@@ -294,14 +302,9 @@ impl Membership {
         Part::Alive { id: entry.id, incarnation, record }
     }
 
-    /// The state in which a member is held.
-    pub fn view_state(&self, ix: MemberIx) -> State {
-        self.table.held(ix).claim().state
-    }
-
-    /// Whether what is held of a member is more than its record says: it is suspect.
-    pub fn is_suspect(&self, ix: MemberIx) -> bool {
-        self.table.held(ix).claim().state == State::Suspect
+    /// What is claimed of a member.
+    pub fn claim(&self, ix: MemberIx) -> Claim {
+        self.table.held(ix).claim()
     }
 
     fn own_part(&self) -> Part<'_> {

@@ -37,11 +37,11 @@ use rand::{RngExt, SeedableRng};
 use swim_dissemination::{Outbox, SeenSet, Urgency, transmit_limit};
 use swim_membership::{
     Action, Ask, Config, Event as MembershipEvent, EventKind, Instant, MemberIx, MemberView,
-    Membership, Tell, Who,
+    Membership, Table, Tell, Who,
 };
 use swim_proto::{
-    BincodeCodec, ClusterName, Codec, Datagram, NodeId, RecordError, RecordFields, State, TinyId,
-    Versions,
+    BincodeCodec, Claim, ClusterName, Codec, Datagram, NodeId, RecordError, RecordFields, State,
+    TinyId, Versions,
 };
 
 pub use commands::{SendError, TooLong};
@@ -173,6 +173,13 @@ impl Node {
             now,
             cluster: settings.cluster,
         })
+    }
+
+    /// Takes over a whole table, as if everybody in it had been met long ago; for simulations and
+    /// benches, which cannot wait for so many joins. The own entry in it is left out.
+    pub fn adopt(&mut self, now: Instant, table: &Table) {
+        self.now = now;
+        self.membership.adopt(now, table);
     }
 
     /// What is to be done next. To be called until it says [`Output::Wait`].
@@ -337,6 +344,17 @@ impl Node {
     pub fn member(&self, id: NodeId) -> Option<Member> {
         let ix = self.membership.table().find(id)?;
         Some(member_of(&self.membership.view(ix)))
+    }
+
+    /// What this node claims of itself.
+    pub fn local_claim(&self) -> Claim {
+        self.membership.local().claim
+    }
+
+    /// What is held of a member, or `None` if nothing is; cheaper than [`member`](Self::member).
+    pub fn claim(&self, id: NodeId) -> Option<Claim> {
+        let ix = self.membership.table().find(id)?;
+        Some(self.membership.claim(ix))
     }
 
     /// All other members that are held: present, dead and left.

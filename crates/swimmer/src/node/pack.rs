@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use swim_dissemination::{Packed, Packer};
 use swim_membership::{MemberIx, Membership, Tell, Who};
-use swim_proto::{Codec, Datagram, Fit, Part, ShortId};
+use swim_proto::{Codec, Datagram, Fit, Part, ShortId, State};
 
 use super::{Node, Ready};
 
@@ -150,7 +150,7 @@ impl Node {
         }
         let written = self.codec.push(&membership.record_part(ix), limit, &mut self.out);
         if written == Fit::Written
-            && membership.is_suspect(ix)
+            && membership.claim(ix).state == State::Suspect
             && let Some(part) = membership.part(Who::Member(ix))
         {
             let _ = self.codec.push(&part, limit, &mut self.out);
