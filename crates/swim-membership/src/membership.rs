@@ -22,6 +22,7 @@ use crate::config::Config;
 use crate::counters::Counters;
 use crate::deadlines::Deadlines;
 use crate::health::LocalHealth;
+use crate::known_bug::KnownBug;
 use crate::local::Local;
 use crate::probe::Probes;
 use crate::relay::Relays;
@@ -73,6 +74,8 @@ pub struct Membership {
     actions: VecDeque<Action>,
     counters: Counters,
     scratch: Vec<MemberIx>,
+    /// `None` but in simulations.
+    bug: Option<KnownBug>,
 }
 
 impl Membership {
@@ -110,6 +113,7 @@ impl Membership {
             actions: VecDeque::new(),
             counters: Counters::default(),
             scratch: Vec::new(),
+            bug: None,
             rng,
             config,
         }
@@ -121,6 +125,19 @@ impl Membership {
         self.table = table.clone();
         self.table.take_out(self.local.id, &mut self.rng);
         self.arm_probe(now);
+    }
+
+    /// Puts back a fault, for simulations.
+    #[cfg(feature = "known-bugs")]
+    #[doc(hidden)]
+    pub fn put_back(&mut self, bug: KnownBug) {
+        self.bug = Some(bug);
+    }
+
+    /// Whether this fault was put back.
+    #[doc(hidden)]
+    pub fn has_bug(&self, bug: KnownBug) -> bool {
+        cfg!(feature = "known-bugs") && self.bug == Some(bug)
     }
 
     /// What should happen next, in the order in which it was decided.
@@ -225,6 +242,11 @@ impl Membership {
         self.health.score()
     }
 
+    /// Whether an ack of this number would end a probe, or be handed on: for checkers.
+    pub fn awaits_ack(&self, seq: Seq) -> bool {
+        self.probes.has(seq) || self.relays.has(seq)
+    }
+
     /// How many suspicions run.
     pub fn suspicions(&self) -> usize {
         self.suspicions.len()
@@ -285,11 +307,12 @@ impl Membership {
         })
     }
 
-    /// What is held of an absent member, in the fewest bytes: without its accusers.
-    pub fn verdict(&self, ix: MemberIx) -> Option<Part<'_>> {
+    /// What is held of an absent member, in few bytes: with so many of its accusers at most.
+    pub fn verdict(&self, ix: MemberIx, accusers_max: usize) -> Option<Part<'_>> {
         self.part(Who::Member(ix)).map(|part| match part {
-            Part::Dead { subject, incarnation, .. } => {
-                Part::Dead { subject, incarnation, accusers: Accusers::new() }
+            Part::Dead { subject, incarnation, accusers } => {
+                let accusers = accusers.as_slice().iter().copied().take(accusers_max).collect();
+                Part::Dead { subject, incarnation, accusers }
             }
             other => other,
         })

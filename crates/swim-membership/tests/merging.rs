@@ -274,7 +274,7 @@ fn g6_one_who_was_held_dead_and_pings_learns_it_at_once() {
     let sent = datagrams(&bench.drain());
     let ix = bench.ix(2).unwrap();
     assert_eq!(sent, [(address(2), Datagram::Ack { seq: Seq(77) }, Tell::Verdict(ix))]);
-    let verdict = bench.machine.verdict(ix);
+    let verdict = bench.machine.verdict(ix, 0);
     assert!(matches!(verdict, Some(Part::Dead { accusers, .. }) if accusers.as_slice().is_empty()));
 }
 

@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use swim_membership::Instant;
-use swim_proto::{Claim, Incarnation, NodeId, State};
+use swim_proto::{
+    BincodeCodec, Claim, ClusterName, Codec, Datagram, Incarnation, NodeId, Part, State, Subject,
+};
 use swimmer::Member;
 use swimmer::node::{Node, Stats};
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, HostIx};
 use crate::host::Condition;
 
 /// An invariant that was broken, and the run that broke it.
@@ -53,22 +55,34 @@ pub(crate) struct Checker {
     words: BTreeMap<NodeId, Word>,
     /// Whether there is somebody who forges.
     pub(crate) liar: bool,
+    codec: BincodeCodec,
+    read: Vec<u8>,
+    scratch: Vec<u8>,
     /// Who has sent the datagram of this step, if a stranger, and its length.
     stranger: Option<(SocketAddr, usize)>,
     answered: usize,
     too_long: Option<usize>,
+    /// What the datagram of this step says of members that the node holds.
+    heard: Vec<(NodeId, Claim)>,
+    /// How many unexpected acks the node must have counted after this step.
+    unexpected_acks: u64,
 }
 
 impl Checker {
-    pub(crate) fn new(datagram_bytes_max: usize) -> Self {
+    pub(crate) fn new(name: ClusterName, datagram_bytes_max: usize) -> Self {
         Self {
             datagram_bytes_max,
             lives: BTreeMap::new(),
             words: BTreeMap::new(),
             liar: false,
+            codec: BincodeCodec::new(name),
+            read: Vec::new(),
+            scratch: Vec::new(),
             stranger: None,
             answered: 0,
             too_long: None,
+            heard: Vec::new(),
+            unexpected_acks: 0,
         }
     }
 
@@ -85,9 +99,43 @@ impl Checker {
         }
     }
 
-    pub(crate) fn before_datagram(&mut self, node: &Node, from: SocketAddr, bytes: usize) {
-        self.stranger = (!has_present(node, from)).then_some((from, bytes));
+    pub(crate) fn before_datagram(&mut self, node: &Node, from: SocketAddr, bytes: &[u8]) {
+        self.stranger = (!has_present(node, from)).then_some((from, bytes.len()));
         self.answered = 0;
+        if !self.liar && node.is_running() {
+            self.read_datagram(node, bytes);
+        }
+    }
+
+    /// Notes what the node must have taken from a datagram once it has handled it.
+    fn read_datagram(&mut self, node: &Node, bytes: &[u8]) {
+        self.read.clear();
+        self.read.extend_from_slice(bytes);
+        let Ok(packet) = self.codec.decode_datagram(&mut self.read, &mut self.scratch) else {
+            return;
+        };
+        if let Datagram::Ack { seq } = packet.message
+            && !node.awaits_ack(seq)
+        {
+            self.unexpected_acks = node.stats().membership.acks_unexpected + 1;
+        }
+        let correction = matches!(packet.message, Datagram::Correction);
+        for part in packet.parts.map_while(Result::ok) {
+            let (subject, incarnation, state) = match part {
+                Part::Alive { id, incarnation, .. } => {
+                    (Subject::Full(id), incarnation, State::Alive)
+                }
+                // By a correction a death is looked into first.
+                Part::Dead { .. } if correction => continue,
+                Part::Suspect { subject, incarnation, .. }
+                | Part::Dead { subject, incarnation, .. } => (subject, incarnation, State::Suspect),
+                Part::Left { subject, incarnation } => (subject, incarnation, State::Left),
+                Part::Broadcast { .. } => continue,
+            };
+            if let Some((id, _)) = node.find(subject) {
+                self.heard.push((id, Claim::new(incarnation, state)));
+            }
+        }
     }
 
     pub(crate) fn on_datagram_sent(&mut self, to: SocketAddr, bytes: usize) {
@@ -116,7 +164,9 @@ impl Checker {
         node.check();
         self.check_own(now, ix, node)?;
         self.check_views(ix, node)?;
-        self.check_bounds(ix, &node.stats())?;
+        let stats = node.stats();
+        self.check_bounds(ix, &stats)?;
+        self.check_heard(ix, node, &stats)?;
         self.check_answers(ix, node)
     }
 
@@ -196,6 +246,21 @@ impl Checker {
         Ok(())
     }
 
+    /// I8: nothing that was said in time is lost, and an ack counts for its own probe only.
+    fn check_heard(&mut self, ix: u32, node: &Node, stats: &Stats) -> Result<(), String> {
+        if stats.membership.acks_unexpected < std::mem::take(&mut self.unexpected_acks) {
+            return Err(format!("h{ix} took an ack for another probe than its own"));
+        }
+        for (id, heard) in self.heard.drain(..) {
+            if let Some(held) = node.claim(id)
+                && held < heard
+            {
+                return Err(format!("h{ix} was told {heard:?} of {id} and holds {held:?}"));
+            }
+        }
+        Ok(())
+    }
+
     /// I6: a stranger gets no more than it has sent.
     fn check_answers(&mut self, ix: u32, node: &Node) -> Result<(), String> {
         let Some((from, bytes)) = self.stranger.take() else { return Ok(()) };
@@ -238,7 +303,9 @@ fn check_change(
 impl Cluster {
     /// Who of the members sees what otherwise than it is (I7), or `None`: all agree.
     pub fn disagreement(&self) -> Option<String> {
-        let running: Vec<_> = self.hosts().filter(|&ix| self.is_member(ix)).collect();
+        let honest = |ix: &HostIx| self.liar != Some(*ix);
+        let running: Vec<_> =
+            self.hosts().filter(honest).filter(|&ix| self.is_member(ix)).collect();
         let truth: BTreeMap<NodeId, Member> = running
             .iter()
             .filter_map(|&ix| self.node(ix).map(Node::local))
@@ -272,7 +339,7 @@ impl Cluster {
                 }
             }
             let ghost = held.keys().find(|id| !truth.contains_key(id));
-            if let Some(ghost) = ghost {
+            if let (Some(ghost), None) = (ghost, self.liar) {
                 let of = self.host_with(*ghost);
                 return Some(format!("h{} (at {own:?}) holds the ghost {of}", observer.0));
             }

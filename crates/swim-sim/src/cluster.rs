@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
-use swim_membership::{Config, Instant};
+use swim_membership::{Config, Instant, KnownBug};
 use swim_proto::{ClusterName, NodeId, State};
 use swimmer::Event;
 use swimmer::node::{ExchangeId, Node, RequestId};
@@ -45,13 +45,15 @@ pub struct Options {
     pub checks: Checks,
     /// What the transcript keeps.
     pub detail: Detail,
+    /// A fault that all nodes have, to see that it is found.
+    pub bug: Option<KnownBug>,
 }
 
 impl Options {
     /// Checked, on a good network, with no transcript but its hash.
     pub fn new(seed: u64, config: Config) -> Self {
         let (checks, detail) = (Checks::All, Detail::Hash);
-        Self { seed, config, network: Conditions::LAN, checks, detail }
+        Self { seed, config, network: Conditions::LAN, checks, detail, bug: None }
     }
 }
 
@@ -129,9 +131,9 @@ enum Happening {
 /// Nodes of the real composition under one virtual clock.
 pub struct Cluster {
     options: Options,
-    name: ClusterName,
+    pub(crate) name: ClusterName,
     now: Instant,
-    rng: Xoshiro256PlusPlus,
+    pub(crate) rng: Xoshiro256PlusPlus,
     hosts: Vec<Host>,
     /// What the network does; to be changed at will.
     pub links: Links,
@@ -141,7 +143,9 @@ pub struct Cluster {
     observations: Vec<Observation>,
     observing: bool,
     transcript: Transcript,
-    checker: Option<Checker>,
+    pub(crate) checker: Option<Checker>,
+    /// Whose views count for nothing.
+    pub(crate) liar: Option<HostIx>,
     violation: Option<Violation>,
     steps: u64,
 }
@@ -150,12 +154,14 @@ impl Cluster {
     /// No host yet.
     pub fn new(options: Options) -> Self {
         let rng = Xoshiro256PlusPlus::seed_from_u64(options.seed);
+        let name = ClusterName::new("simulation").expect("a constant that is a name");
+        let bytes_max = options.config.datagram_bytes_max();
         let checker = match options.checks {
-            Checks::All => Some(Checker::new(options.config.datagram_bytes_max())),
+            Checks::All => Some(Checker::new(name.clone(), bytes_max)),
             Checks::None => None,
         };
         Self {
-            name: ClusterName::new("simulation").expect("a constant that is a name"),
+            name,
             now: Instant::ZERO,
             rng,
             hosts: Vec::new(),
@@ -167,6 +173,7 @@ impl Cluster {
             observing: true,
             transcript: Transcript::new(options.detail),
             checker,
+            liar: None,
             violation: None,
             steps: 0,
             options,
@@ -321,6 +328,11 @@ impl Cluster {
         Ok(Some(self.now - started))
     }
 
+    /// Puts a line into the record.
+    pub(crate) fn note(&mut self, line: std::fmt::Arguments<'_>) {
+        self.transcript.event(self.now, line);
+    }
+
     fn step(&mut self) -> Result<(), Violation> {
         let Some((at, happening)) = self.queue.pop() else { return Ok(()) };
         self.now = at;
@@ -399,7 +411,7 @@ impl Cluster {
             Input::Datagram { from, mut bytes } => {
                 self.transcript.absorb(&bytes);
                 if let Some(checker) = &mut self.checker {
-                    checker.before_datagram(node, from, bytes.len());
+                    checker.before_datagram(node, from, &bytes);
                 }
                 node.handle_datagram(local, from, &mut bytes);
                 self.recycle(bytes);

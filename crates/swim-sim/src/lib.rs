@@ -23,12 +23,17 @@
 mod check;
 mod cluster;
 mod host;
+mod liar;
 mod link;
+mod plan;
 mod queue;
 mod transcript;
 
 pub use check::Violation;
 pub use cluster::{Checks, Cluster, Data, HostIx, Observation, Options, Place, Seen, Traffic};
 pub use host::{Condition, Skew};
+pub use liar::Lie;
 pub use link::{Conditions, Links};
+pub use plan::{Fault, Isolation, Outcome, Plan, Sightings};
+pub use swim_membership::KnownBug;
 pub use transcript::{Detail, Transcript};

@@ -36,12 +36,12 @@ use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use swim_dissemination::{Outbox, SeenSet, Urgency, transmit_limit};
 use swim_membership::{
-    Action, Ask, Config, Event as MembershipEvent, EventKind, Instant, MemberIx, MemberView,
-    Membership, Table, Tell, Who,
+    Action, Ask, Config, Event as MembershipEvent, EventKind, Instant, Lookup, MemberIx,
+    MemberView, Membership, Table, Tell, Who,
 };
 use swim_proto::{
-    BincodeCodec, Claim, ClusterName, Codec, Datagram, NodeId, RecordError, RecordFields, State,
-    TinyId, Versions,
+    BincodeCodec, Claim, ClusterName, Codec, Datagram, NodeId, RecordError, RecordFields, Seq,
+    State, Subject, TinyId, Versions,
 };
 
 pub use commands::{SendError, TooLong};
@@ -182,6 +182,13 @@ impl Node {
         self.membership.adopt(now, table);
     }
 
+    /// Puts back a fault, for simulations.
+    #[cfg(feature = "known-bugs")]
+    #[doc(hidden)]
+    pub fn put_back(&mut self, bug: swim_membership::KnownBug) {
+        self.membership.put_back(bug);
+    }
+
     /// What is to be done next. To be called until it says [`Output::Wait`].
     pub fn poll_output(&mut self) -> Output<'_> {
         while let Some(pending) = self.pending.pop_front() {
@@ -320,7 +327,7 @@ impl Node {
             return Some(self.membership.id());
         }
         match self.membership.table().find_tiny(tiny) {
-            swim_membership::Lookup::Found(ix) => Some(self.membership.view(ix).id),
+            Lookup::Found(ix) => Some(self.membership.view(ix).id),
             _ => None,
         }
     }
@@ -344,6 +351,19 @@ impl Node {
     pub fn member(&self, id: NodeId) -> Option<Member> {
         let ix = self.membership.table().find(id)?;
         Some(member_of(&self.membership.view(ix)))
+    }
+
+    /// Whether an ack of this number would end a probe, or be handed on: for checkers.
+    pub fn awaits_ack(&self, seq: Seq) -> bool {
+        self.membership.awaits_ack(seq)
+    }
+
+    /// What is held of a member that a message names so: for checkers.
+    pub fn find(&self, subject: Subject) -> Option<(NodeId, Claim)> {
+        match self.membership.table().find_subject(subject) {
+            Lookup::Found(ix) => Some((self.membership.view(ix).id, self.membership.claim(ix))),
+            Lookup::Unknown | Lookup::Ambiguous => None,
+        }
     }
 
     /// What this node claims of itself.

@@ -6,6 +6,7 @@ use swim_proto::{Datagram, Held, Incarnation, NodeId, Seq, State, Subject, TinyI
 
 use super::{Membership, Source};
 use crate::action::{Action, Tell, Via, Who};
+use crate::known_bug::KnownBug;
 use crate::relay::Relay;
 use crate::table::{Lookup, MemberIx};
 use crate::time::Instant;
@@ -27,7 +28,7 @@ impl Membership {
             Datagram::Ping { seq, target, from: asker, held } => {
                 self.on_ping(now, from, seq, target, asker, held);
             }
-            Datagram::Ack { seq } => self.on_ack(seq),
+            Datagram::Ack { seq } => self.on_ack_from(from, seq),
             Datagram::PingReq { seq, from: asker, target } => {
                 self.on_ping_req(now, from, seq, asker, target);
             }
@@ -89,6 +90,15 @@ impl Membership {
             self.on_accusation(now, held.claim.incarnation);
         }
         held.claim != self.local.claim() || held.record != self.local.record.hash() as u16
+    }
+
+    fn on_ack_from(&mut self, from: SocketAddr, seq: Seq) {
+        if self.has_bug(KnownBug::AcksWithoutNumbers)
+            && let Some(open) = self.probes.to(|target| self.address(target) == from)
+        {
+            return self.on_ack(open);
+        }
+        self.on_ack(seq);
     }
 
     fn on_ack(&mut self, seq: Seq) {

@@ -52,7 +52,10 @@ impl Cluster {
         settings.metadata.clone_from(&host.metadata);
         settings.seed = seed;
         let local = host.skew.local(self.now);
-        let node = Node::new(settings, local).expect("simulated hosts have proper records");
+        let mut node = Node::new(settings, local).expect("simulated hosts have proper records");
+        if let Some(bug) = self.options.bug {
+            node.put_back(bug);
+        }
         (node, local)
     }
 
