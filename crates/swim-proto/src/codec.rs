@@ -95,18 +95,19 @@ impl<'a> Iterator for Parts<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         while !self.rest.is_empty() {
             let before = self.rest.len();
-            match (self.next)(&mut self.rest) {
+            let step = (self.next)(&mut self.rest);
+            let error = match step {
+                // A step that takes nothing would be made for ever.
+                Ok(_) if self.rest.len() >= before => DecodeError::Malformed("part"),
                 Ok(Some(part)) => return Some(Ok(part)),
-                Ok(None) if self.rest.len() < before => self.unknown += 1,
                 Ok(None) => {
-                    self.rest = &[];
-                    return Some(Err(DecodeError::Malformed("part")));
+                    self.unknown += 1;
+                    continue;
                 }
-                Err(error) => {
-                    self.rest = &[];
-                    return Some(Err(error));
-                }
-            }
+                Err(error) => error,
+            };
+            self.rest = &[];
+            return Some(Err(error));
         }
         None
     }
@@ -186,10 +187,40 @@ pub trait Codec: Send {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Incarnation, ShortId, Subject};
 
     #[test]
     fn a_codec_is_dyn_compatible() {
         fn takes(_: Option<&dyn Codec>) {}
         takes(None);
+    }
+
+    fn stand_still<'a>(_: &mut &'a [u8]) -> Result<Option<Part<'a>>, DecodeError> {
+        let (subject, incarnation) = (Subject::Short(ShortId(1)), Incarnation(1));
+        Ok(Some(Part::Left { subject, incarnation }))
+    }
+
+    fn skip_nothing<'a>(_: &mut &'a [u8]) -> Result<Option<Part<'a>>, DecodeError> {
+        Ok(None)
+    }
+
+    fn skip_one<'a>(rest: &mut &'a [u8]) -> Result<Option<Part<'a>>, DecodeError> {
+        *rest = &rest[1..];
+        Ok(None)
+    }
+
+    #[test]
+    fn parts_end_even_if_a_codec_reads_none_of_them() {
+        for next in [stand_still as NextPart, skip_nothing] {
+            let mut parts = Parts::new(b"abc", next);
+            assert_eq!(parts.next(), Some(Err(DecodeError::Malformed("part"))));
+            assert_eq!((parts.next(), parts.unknown(), parts.rest()), (None, 0, &[][..]));
+        }
+    }
+
+    #[test]
+    fn w11_parts_that_are_skipped_are_counted() {
+        let mut parts = Parts::new(b"abc", skip_one);
+        assert_eq!((parts.next(), parts.unknown()), (None, 3));
     }
 }
