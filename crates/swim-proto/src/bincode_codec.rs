@@ -17,8 +17,8 @@ use crate::codec::{Codec, DecodeError, EncodeError, Fit, Frame, Packet, Parts};
 use crate::limits::{DATAGRAM_BYTES_MAX, FRAME_BYTES_MAX};
 use crate::message::{Datagram, Part, Reply, Request};
 
-/// The layout of what bincode writes. The limit is on what one value may claim in memory; the
-/// largest, a user payload, is borrowed.
+/// The layout of what bincode writes. We read it by hand, because bincode also takes numbers that
+/// are longer than need be; the limit is for whoever reads with this layout all the same.
 pub(crate) const CONFIG: Configuration<LittleEndian, Varint, Limit<LIMIT>> =
     bincode::config::standard()
         .with_little_endian()
