@@ -43,6 +43,16 @@ enum Begun {
     Frame,
 }
 
+impl Begun {
+    /// The most bytes that a receiver takes.
+    const fn bytes_max(self) -> usize {
+        match self {
+            Self::Datagram => DATAGRAM_BYTES_MAX,
+            Self::Frame => LENGTH_BYTES + FRAME_BYTES_MAX,
+        }
+    }
+}
+
 /// The default [`Codec`], for the members of one cluster.
 ///
 /// ```
@@ -81,6 +91,16 @@ impl BincodeCodec {
         hasher.update(&bytes[..1]);
         hasher.update(&bytes[HEADER_BYTES..]);
         hasher.finalize().to_le_bytes()
+    }
+
+    /// Writes behind `out`, within the limit and what a receiver takes.
+    fn append(
+        &self,
+        limit: usize,
+        out: &mut Vec<u8>,
+        write: impl FnOnce(&mut Bounded<'_>) -> Result<(), bincode::error::EncodeError>,
+    ) -> Fit {
+        Bounded::append(out, limit.min(self.begun.bytes_max()), write)
     }
 
     /// Checks a frame's header. Returns its kind and body, and whether it is of our cluster.
@@ -133,7 +153,7 @@ impl Codec for BincodeCodec {
     ) -> Result<(), EncodeError> {
         self.begun = Begun::Datagram;
         out.clear();
-        begun(Bounded::append(out, limit, |bounded| {
+        begun(self.append(limit, out, |bounded| {
             bounded.put(&[VERSION, 0, 0, 0, 0])?;
             datagram::encode(message, bounded)
         }))
@@ -147,7 +167,7 @@ impl Codec for BincodeCodec {
     ) -> Result<(), EncodeError> {
         self.begun = Begun::Frame;
         out.clear();
-        begun(Bounded::append(out, limit, |bounded| {
+        begun(self.append(limit, out, |bounded| {
             bounded.put(&[0; LENGTH_BYTES])?;
             bounded.put(&[VERSION])?;
             bounded.put(&self.tag.0.to_le_bytes())?;
@@ -157,7 +177,7 @@ impl Codec for BincodeCodec {
     }
 
     fn push(&mut self, part: &Part<'_>, limit: usize, out: &mut Vec<u8>) -> Fit {
-        Bounded::append(out, limit, |bounded| part::encode(part, bounded))
+        self.append(limit, out, |bounded| part::encode(part, bounded))
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) {

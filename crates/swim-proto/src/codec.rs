@@ -36,9 +36,10 @@ pub enum DecodeError {
     TooLarge,
 }
 
-/// A value that cannot be written: the buffer's limit is too small for the message alone.
+/// A message that cannot be written: it does not fit the limit, or this wire has no bytes for it
+/// that a receiver would take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the message does not fit the limit")]
+#[error("the message does not fit the limit, or cannot be said on this wire")]
 pub struct EncodeError;
 
 /// Whether a part was written.
@@ -124,11 +125,15 @@ pub enum Frame<'a> {
 
 /// Turns values into bytes and back, for one cluster. It may keep what its wire needs between
 /// calls (a table of names, a counter of nonces), hence `&mut self`.
+///
+/// From begin to finish `out` is the codec's: nobody else changes it, but anybody may look how
+/// long it is. What is begun anew without a finish is forgotten. What finish adds, a seal say, is
+/// within the limit that begin and push were given.
 pub trait Codec: Send {
     /// Begins a datagram in `out`, which is cleared. `limit` is the most bytes of the whole.
     ///
     /// # Errors
-    /// When the message alone does not fit the limit.
+    /// When the message alone does not fit the limit, or cannot be said on this wire.
     fn begin_datagram(
         &mut self,
         message: &Datagram<'_>,
@@ -139,7 +144,7 @@ pub trait Codec: Send {
     /// Begins a frame in `out`, which is cleared. `limit` is the most bytes of the whole.
     ///
     /// # Errors
-    /// When the message alone does not fit the limit.
+    /// When the message alone does not fit the limit, or cannot be said on this wire.
     fn begin_frame(
         &mut self,
         message: &Frame<'_>,
@@ -147,7 +152,8 @@ pub trait Codec: Send {
         out: &mut Vec<u8>,
     ) -> Result<(), EncodeError>;
 
-    /// Adds a part to what was begun, if the whole then still fits `limit`.
+    /// Adds a part to what was begun, if the whole then still fits `limit`. A part that no
+    /// receiver would take never fits.
     fn push(&mut self, part: &Part<'_>, limit: usize, out: &mut Vec<u8>) -> Fit;
 
     /// Ends what was begun: checks, lengths, encryption. `out` is then ready to be sent.
