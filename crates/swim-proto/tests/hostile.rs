@@ -377,6 +377,22 @@ fn w3_of_another_clusters_frames_only_those_that_name_it_are_read() {
 }
 
 #[test]
+fn w3_a_frame_whose_name_and_tag_differ_is_neither_written_nor_read() {
+    let join = Request::Join { cluster: "other" };
+    let refusal = Reply::Refusal { cluster: "other", reason: RefusalReason::Full };
+    let (mut codec, mut out) = (support::wire::codec(), Vec::new());
+    assert!(codec.begin_frame(&Frame::Request(join), usize::MAX, &mut out).is_err());
+    assert!(codec.begin_frame(&Frame::Reply(refusal), usize::MAX, &mut out).is_err());
+
+    for (message, tag) in [("other", CLUSTER), (CLUSTER, "other")] {
+        let mut bytes = sealed_frame(&[&[1, message.len() as u8], message.as_bytes()].concat());
+        bytes[5..13].copy_from_slice(&tag_of(tag));
+        seal_frame(&mut bytes);
+        assert_eq!(Received::new(bytes).request(), Err(Malformed("cluster name")));
+    }
+}
+
+#[test]
 fn w5_a_datagram_of_another_cluster_is_refused() {
     let (mut codec, mut out) = (codec_of("other"), Vec::new());
     codec.begin_datagram(&Datagram::Ack { seq: Seq(7) }, usize::MAX, &mut out).unwrap();
