@@ -324,7 +324,16 @@ fn w4_short_ids_have_their_values_and_tiny_ids_are_their_low_half() {
 #[test]
 fn w7_record_hashes_have_their_values() {
     let ipv6 = [&[1][..], &[0; 15], &[1, 0xf8, 0x09]].concat();
-    for (bytes, hash) in [(RECORD, 0xba5c_639d_0cd3_ac2d), (&ipv6, 0x84bd_6486_2461_ad0d)] {
+    let named = [&[12, 127, 0, 0, 1, 2, 10, 1][..], b"b", &[8, 0], b"role=web"].concat();
+    let localhost = [&[0; 15][..], &[1, 0xf8, 0x09]].concat();
+    let name = [&[4], "zoë".as_bytes()].concat();
+    let all = [&[15, 0, 3], &localhost[..], &name, &[8, 0], b"role=web", &[1, 2]].concat();
+    for (bytes, hash) in [
+        (RECORD, 0xba5c_639d_0cd3_ac2d),
+        (&ipv6, 0x84bd_6486_2461_ad0d),
+        (&named, 0x4569_ba80_44e1_704d),
+        (&all, 0x7a9d_a371_ec49_89f4),
+    ] {
         assert_eq!(Record::parse(bytes).unwrap().hash(), hash);
         assert_eq!(hash64(HashDomain::Record, bytes), hash);
     }
