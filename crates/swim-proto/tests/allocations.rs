@@ -85,6 +85,18 @@ fn keeping_a_record_allocates_no_more_than_the_record() {
     }
 }
 
+#[test]
+fn a_record_of_22_bytes_is_kept_without_an_allocation() {
+    for (length, most) in [(21, 0), (22, 0), (23, 23)] {
+        let mut bytes = vec![0, 127, 0, 0, 1, 0xf8, 0x09];
+        bytes.resize(length, 0);
+        let count = measure(|| {
+            let _ = black_box(Record::parse(&bytes));
+        });
+        assert_eq!(count.bytes_total, most, "of {length} bytes");
+    }
+}
+
 quickcheck! {
     fn reading_nonsense_with_a_right_check_allocates_nothing(body: Vec<u8>) -> bool {
         body.is_empty()

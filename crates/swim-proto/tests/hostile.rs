@@ -13,8 +13,8 @@ use support::wire::{
 };
 use swim_proto::limits::{DATAGRAM_BYTES_MAX, FRAME_BYTES_MAX};
 use swim_proto::{
-    Codec, Datagram, DecodeError, Frame, Part, Record, RecordFields, RefusalReason, Reply, Request,
-    Seq,
+    Codec, Datagram, DecodeError, Frame, HashDomain, Part, Record, RecordFields, RefusalReason,
+    Reply, Request, Seq, hash64,
 };
 
 use DecodeError::{Check, Malformed, OtherCluster, TooLarge, TooShort, UnknownKind, Version};
@@ -340,13 +340,17 @@ fn w1_other_versions_and_flags_of_the_header_are_refused_as_such() {
 fn w3_names_that_no_cluster_has_are_refused() {
     let (long, tab) = ([b'n'; 65], b"a\tb");
     for name in [&b""[..], &long, tab, b"\xff\xfe", b"a\0", "a\u{85}".as_bytes()] {
-        let named = [&[u8::try_from(name.len()).unwrap()], name].concat();
-        let join = [&[1], &named[..]].concat();
-        let error = Received::new(sealed_frame(&join)).request().err();
-        assert_eq!(error, Some(Malformed("cluster name")), "{name:x?}");
-        let refusal = [&[0x82, 0], &named[..]].concat();
-        let error = Received::new(sealed_frame(&refusal)).reply().err();
-        assert_eq!(error, Some(Malformed("cluster name")), "{name:x?}");
+        // Under the tag that belongs to the name, so that nothing else is wrong.
+        let frame = |kind: &[u8]| {
+            let length = u8::try_from(name.len()).unwrap();
+            let mut bytes = sealed_frame(&[kind, &[length], name].concat());
+            bytes[5..13].copy_from_slice(&hash64(HashDomain::Cluster, name).to_le_bytes());
+            seal_frame(&mut bytes);
+            bytes
+        };
+        let error = Err(Malformed("cluster name"));
+        assert_eq!(Received::new(frame(&[1])).request().map(drop), error, "{name:x?}");
+        assert_eq!(Received::new(frame(&[0x82, 0])).reply().map(drop), error, "{name:x?}");
     }
 }
 
