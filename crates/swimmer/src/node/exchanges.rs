@@ -159,7 +159,6 @@ impl Node {
             if !membership.claim(ix).state.is_present() {
                 continue;
             }
-            let before = self.out.len();
             let mut fits =
                 self.codec.push(&membership.record_part(ix), FRAME_BYTES_MAX, &mut self.out);
             if fits == Fit::Written
@@ -169,7 +168,7 @@ impl Node {
                 fits = self.codec.push(&part, FRAME_BYTES_MAX, &mut self.out);
             }
             if fits == Fit::NoRoom {
-                self.out.truncate(before);
+                // A record without its suspicion is told again, with it: what was pushed stays.
                 return Some(at);
             }
         }
