@@ -28,6 +28,9 @@ pub enum Tell {
     First(Who),
     /// Only what is held of this one.
     Only(Who),
+    /// Only what is held of this absent one, with one accuser in a correction and none in an ack,
+    /// and only if the whole is no longer than what it answers (G6).
+    Verdict(MemberIx),
     /// Only this member's record, and that it is suspect if it is.
     Record(MemberIx),
 }

@@ -22,6 +22,7 @@ use crate::config::Config;
 use crate::counters::Counters;
 use crate::deadlines::Deadlines;
 use crate::health::LocalHealth;
+use crate::known_bug::KnownBug;
 use crate::local::Local;
 use crate::probe::Probes;
 use crate::relay::Relays;
@@ -73,6 +74,8 @@ pub struct Membership {
     actions: VecDeque<Action>,
     counters: Counters,
     scratch: Vec<MemberIx>,
+    /// `None` but in simulations.
+    bug: Option<KnownBug>,
 }
 
 impl Membership {
@@ -110,9 +113,31 @@ impl Membership {
             actions: VecDeque::new(),
             counters: Counters::default(),
             scratch: Vec::new(),
+            bug: None,
             rng,
             config,
         }
+    }
+
+    /// Takes over a whole table, as if everybody in it had been met long ago; for simulations and
+    /// benches, which cannot wait for so many joins. The own entry in it is left out.
+    pub fn adopt(&mut self, now: Instant, table: &Table) {
+        self.table = table.clone();
+        self.table.take_out(self.local.id, &mut self.rng);
+        self.arm_probe(now);
+    }
+
+    /// Puts back a fault, for simulations.
+    #[cfg(feature = "known-bugs")]
+    #[doc(hidden)]
+    pub fn put_back(&mut self, bug: KnownBug) {
+        self.bug = Some(bug);
+    }
+
+    /// Whether this fault was put back.
+    #[doc(hidden)]
+    pub fn has_bug(&self, bug: KnownBug) -> bool {
+        cfg!(feature = "known-bugs") && self.bug == Some(bug)
     }
 
     /// What should happen next, in the order in which it was decided.
@@ -227,6 +252,11 @@ impl Membership {
         self.health.score()
     }
 
+    /// Whether an ack of this number would end a probe, or be handed on: for checkers.
+    pub fn awaits_ack(&self, seq: Seq) -> bool {
+        self.probes.has(seq) || self.relays.has(seq)
+    }
+
     /// How many suspicions run.
     pub fn suspicions(&self) -> usize {
         self.suspicions.len()
@@ -287,6 +317,17 @@ impl Membership {
         })
     }
 
+    /// What is held of an absent member, in few bytes: with so many of its accusers at most.
+    pub fn verdict(&self, ix: MemberIx, accusers_max: usize) -> Option<Part<'_>> {
+        self.part(Who::Member(ix)).map(|part| match part {
+            Part::Dead { subject, incarnation, accusers } => {
+                let accusers = accusers.as_slice().iter().copied().take(accusers_max).collect();
+                Part::Dead { subject, incarnation, accusers }
+            }
+            other => other,
+        })
+    }
+
     /// The record of a member as its owner last gave it, whatever else is held of it.
     pub fn record_part(&self, ix: MemberIx) -> Part<'_> {
         let entry = self.table.held(ix);
@@ -294,14 +335,9 @@ impl Membership {
         Part::Alive { id: entry.id, incarnation, record }
     }
 
-    /// The state in which a member is held.
-    pub fn view_state(&self, ix: MemberIx) -> State {
-        self.table.held(ix).claim().state
-    }
-
-    /// Whether what is held of a member is more than its record says: it is suspect.
-    pub fn is_suspect(&self, ix: MemberIx) -> bool {
-        self.table.held(ix).claim().state == State::Suspect
+    /// What is claimed of a member.
+    pub fn claim(&self, ix: MemberIx) -> Claim {
+        self.table.held(ix).claim()
     }
 
     fn own_part(&self) -> Part<'_> {

@@ -42,6 +42,11 @@ impl RoundRobin {
         Some(next)
     }
 
+    /// Ends the round: the next turn begins a new one, in a new order.
+    pub(crate) fn begin_anew(&mut self) {
+        self.cursor = self.members.len();
+    }
+
     /// Puts a new member at a random place among those who still wait for their turn, or last.
     /// `moved` is told the new place of everyone who moved, the new member included.
     pub(crate) fn insert(

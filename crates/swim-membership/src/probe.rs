@@ -106,6 +106,10 @@ impl Probes {
         self.in_flight.push(probe);
     }
 
+    pub(crate) fn has(&self, seq: Seq) -> bool {
+        self.in_flight.iter().any(|probe| probe.seq == seq)
+    }
+
     /// The probe that an ack or nack with this number belongs to.
     pub(crate) fn find(&mut self, seq: Seq) -> Option<&mut Probe> {
         self.in_flight.iter_mut().find(|probe| probe.seq == seq)
@@ -114,6 +118,11 @@ impl Probes {
     pub(crate) fn take(&mut self, seq: Seq) -> Option<Probe> {
         let at = self.in_flight.iter().position(|probe| probe.seq == seq)?;
         Some(self.in_flight.swap_remove(at))
+    }
+
+    /// The number of a probe whose target is one of these.
+    pub(crate) fn to(&self, is_target: impl Fn(MemberIx) -> bool) -> Option<Seq> {
+        self.in_flight.iter().find(|probe| is_target(probe.target)).map(|probe| probe.seq)
     }
 
     pub(crate) fn forget(&mut self, target: MemberIx) {

@@ -3,8 +3,8 @@
 use alloc::vec::Vec;
 
 use hashbrown::HashTable;
-use rand::RngExt;
 use rand::rngs::Xoshiro256PlusPlus;
+use rand::{RngExt, SeedableRng};
 use swim_proto::{Claim, ClusterTag, Incarnation, NodeId, Record, ShortId, State, Subject, TinyId};
 
 use crate::order::RoundRobin;
@@ -122,6 +122,32 @@ impl Table {
             order: RoundRobin::default(),
             alive: 0,
         }
+    }
+
+    /// A table of members that are all alive in their first incarnation, as if they had joined long
+    /// ago: for simulations and benches, which then [`adopt`](crate::Membership::adopt) it.
+    pub fn of_alive(
+        tag: ClusterTag,
+        seed: u64,
+        members: impl IntoIterator<Item = (NodeId, Record)>,
+    ) -> Self {
+        let mut table = Self::new(tag, seed);
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
+        let claim = Claim::new(Incarnation::FIRST, State::Alive);
+        for (id, record) in members {
+            table.insert(id, claim, record, &mut rng);
+        }
+        table
+    }
+
+    /// Takes out a member as if it had never been met, and begins the rounds anew.
+    pub(crate) fn take_out(&mut self, id: NodeId, rng: &mut Xoshiro256PlusPlus) {
+        if let Some(ix) = self.find(id) {
+            let incarnation = self.held(ix).claim().incarnation;
+            self.set_claim(ix, Claim::new(incarnation, State::Left), rng);
+            self.remove(ix);
+        }
+        self.order.begin_anew();
     }
 
     /// How many members are held, of every state.

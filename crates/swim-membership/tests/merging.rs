@@ -8,7 +8,7 @@ use quickcheck::{Arbitrary, Gen, quickcheck};
 use support::{Bench, LOCAL, Say, accusers, address, datagrams, events, id, pings, record, told};
 use support::{seconds, short};
 use swim_membership::{Config, EventKind, Profile, Source, Tell, Via, Who};
-use swim_proto::{Datagram, Incarnation, Part, State, Subject};
+use swim_proto::{Datagram, Incarnation, Part, Seq, State, Subject};
 
 #[test]
 fn m1_a_newer_claim_replaces_an_older_one_and_never_the_other_way_round() {
@@ -249,8 +249,8 @@ fn m6_a_claim_that_contradicts_a_tombstone_is_answered_once_a_period() {
     for _ in 0..5 {
         bench.hear(Say::Alive(2, 1));
     }
-    let who = Who::Member(bench.ix(2).unwrap());
-    assert_eq!(datagrams(&bench.drain()), [(address(1), Datagram::Correction, Tell::Only(who))]);
+    let ix = bench.ix(2).unwrap();
+    assert_eq!(datagrams(&bench.drain()), [(address(1), Datagram::Correction, Tell::Verdict(ix))]);
     bench.pass(seconds(1));
     bench.hear(Say::Alive(2, 1));
     assert_eq!(datagrams(&bench.drain()).len(), 1);
@@ -272,9 +272,10 @@ fn g6_one_who_was_held_dead_and_pings_learns_it_at_once() {
     bench.drain();
     bench.receive_ping(2, 1, State::Alive);
     let sent = datagrams(&bench.drain());
-    let who = Who::Member(bench.ix(2).unwrap());
-    assert!(matches!(sent[0], (_, Datagram::Ack { .. }, Tell::Nothing)));
-    assert_eq!(sent[1], (address(2), Datagram::Correction, Tell::Only(who)));
+    let ix = bench.ix(2).unwrap();
+    assert_eq!(sent, [(address(2), Datagram::Ack { seq: Seq(77) }, Tell::Verdict(ix))]);
+    let verdict = bench.machine.verdict(ix, 0);
+    assert!(matches!(verdict, Some(Part::Dead { accusers, .. }) if accusers.as_slice().is_empty()));
 }
 
 #[test]

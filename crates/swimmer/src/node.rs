@@ -36,12 +36,12 @@ use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use swim_dissemination::{Outbox, SeenSet, Urgency, transmit_limit};
 use swim_membership::{
-    Action, Ask, Config, Event as MembershipEvent, EventKind, Instant, MemberIx, MemberView,
-    Membership, Tell, Who,
+    Action, Ask, Config, Event as MembershipEvent, EventKind, Instant, Lookup, MemberIx,
+    MemberView, Membership, Table, Tell, Who,
 };
 use swim_proto::{
-    BincodeCodec, ClusterName, Codec, Datagram, NodeId, RecordError, RecordFields, State, TinyId,
-    Versions,
+    BincodeCodec, Claim, ClusterName, Codec, Datagram, NodeId, RecordError, RecordFields, Seq,
+    State, Subject, TinyId, Versions,
 };
 
 pub use commands::{SendError, TooLong};
@@ -173,6 +173,20 @@ impl Node {
             now,
             cluster: settings.cluster,
         })
+    }
+
+    /// Takes over a whole table, as if everybody in it had been met long ago; for simulations and
+    /// benches, which cannot wait for so many joins. The own entry in it is left out.
+    pub fn adopt(&mut self, now: Instant, table: &Table) {
+        self.now = now;
+        self.membership.adopt(now, table);
+    }
+
+    /// Puts back a fault, for simulations.
+    #[cfg(feature = "known-bugs")]
+    #[doc(hidden)]
+    pub fn put_back(&mut self, bug: swim_membership::KnownBug) {
+        self.membership.put_back(bug);
     }
 
     /// What is to be done next. To be called until it says [`Output::Wait`].
@@ -313,7 +327,7 @@ impl Node {
             return Some(self.membership.id());
         }
         match self.membership.table().find_tiny(tiny) {
-            swim_membership::Lookup::Found(ix) => Some(self.membership.view(ix).id),
+            Lookup::Found(ix) => Some(self.membership.view(ix).id),
             _ => None,
         }
     }
@@ -349,6 +363,30 @@ impl Node {
     pub fn member(&self, id: NodeId) -> Option<Member> {
         let ix = self.membership.table().find(id)?;
         Some(member_of(&self.membership.view(ix)))
+    }
+
+    /// Whether an ack of this number would end a probe, or be handed on: for checkers.
+    pub fn awaits_ack(&self, seq: Seq) -> bool {
+        self.membership.awaits_ack(seq)
+    }
+
+    /// What is held of a member that a message names so: for checkers.
+    pub fn find(&self, subject: Subject) -> Option<(NodeId, Claim)> {
+        match self.membership.table().find_subject(subject) {
+            Lookup::Found(ix) => Some((self.membership.view(ix).id, self.membership.claim(ix))),
+            Lookup::Unknown | Lookup::Ambiguous => None,
+        }
+    }
+
+    /// What this node claims of itself.
+    pub fn local_claim(&self) -> Claim {
+        self.membership.local().claim
+    }
+
+    /// What is held of a member, or `None` if nothing is; cheaper than [`member`](Self::member).
+    pub fn claim(&self, id: NodeId) -> Option<Claim> {
+        let ix = self.membership.table().find(id)?;
+        Some(self.membership.claim(ix))
     }
 
     /// All other members that are held: present, dead and left.

@@ -6,6 +6,7 @@ use swim_proto::{Datagram, Held, Incarnation, NodeId, Seq, State, Subject, TinyI
 
 use super::{Membership, Source};
 use crate::action::{Action, Tell, Via, Who};
+use crate::known_bug::KnownBug;
 use crate::relay::Relay;
 use crate::table::{Lookup, MemberIx};
 use crate::time::Instant;
@@ -27,7 +28,7 @@ impl Membership {
             Datagram::Ping { seq, target, from: asker, held } => {
                 self.on_ping(now, from, seq, target, asker, held);
             }
-            Datagram::Ack { seq } => self.on_ack(seq),
+            Datagram::Ack { seq } => self.on_ack_from(from, seq),
             Datagram::PingReq { seq, from: asker, target } => {
                 self.on_ping_req(now, from, seq, asker, target);
             }
@@ -72,16 +73,14 @@ impl Membership {
         let stale = self.on_held(now, held);
         let known = self.held_at(asker, from);
         let present = known.is_some_and(|ix| self.table.held(ix).claim().state.is_present());
-        let tell = match (present, stale) {
-            (true, true) => Tell::First(Who::Local),
-            (true, false) => Tell::News,
-            (false, _) => Tell::Nothing,
+        let tell = match (known, present) {
+            (Some(_), true) if stale => Tell::First(Who::Local),
+            (Some(_), true) => Tell::News,
+            // It is held dead or left, and yet it speaks: it must learn that, to refute (R1).
+            (Some(ix), false) => Tell::Verdict(ix),
+            (None, _) => Tell::Nothing,
         };
         self.send(from, Datagram::Ack { seq }, tell);
-        if let (Some(ix), false) = (known, present) {
-            // It is held dead or left, and yet it speaks: it must learn that, to refute (R1).
-            self.correct(now, from, Who::Member(ix));
-        }
     }
 
     /// What a peer holds of us. Returns whether it must be told better.
@@ -91,6 +90,15 @@ impl Membership {
             self.on_accusation(now, held.claim.incarnation);
         }
         held.claim != self.local.claim() || held.record != self.local.record.hash() as u16
+    }
+
+    fn on_ack_from(&mut self, from: SocketAddr, seq: Seq) {
+        if self.has_bug(KnownBug::AcksWithoutNumbers)
+            && let Some(open) = self.probes.to(|target| self.address(target) == from)
+        {
+            return self.on_ack(open);
+        }
+        self.on_ack(seq);
     }
 
     fn on_ack(&mut self, seq: Seq) {
@@ -213,10 +221,10 @@ impl Membership {
     }
 
     /// Answers a stale claim with what is held, once per sender and period (G6).
-    pub(super) fn correct(&mut self, now: Instant, to: SocketAddr, who: Who) {
+    pub(super) fn correct(&mut self, now: Instant, to: SocketAddr, ix: MemberIx) {
         if self.may_answer(now, to) {
             self.counters.corrections += 1;
-            self.send(to, Datagram::Correction, Tell::Only(who));
+            self.send(to, Datagram::Correction, Tell::Verdict(ix));
         }
     }
 

@@ -7,6 +7,7 @@ use swim_proto::{
 
 use super::{CONTRADICTIONS_MAX, Membership, Source};
 use crate::action::{Action, EventKind, Via, Who};
+use crate::known_bug::KnownBug;
 use crate::suspicion::{Suspicion, SuspicionTimes};
 use crate::table::{Lookup, MemberIx};
 use crate::time::Instant;
@@ -132,6 +133,9 @@ impl Membership {
         if known && record == entry.record().as_bytes() && !newer {
             // The common case at rest: an echo of what is held.
             self.on_not_newer(now, source, ix, claim);
+            return;
+        }
+        if self.has_bug(KnownBug::LeftForGood) && held.state == State::Left {
             return;
         }
         if self.jumps(ix, incarnation) && source.via != Via::Exchange(id) {
@@ -317,7 +321,12 @@ impl Membership {
         accusers: Accusers,
         own: bool,
     ) {
-        let present = self.table.held(ix).claim().state.is_present();
+        let held = self.table.held(ix).claim();
+        let present = held.state.is_present();
+        let incarnation = match self.has_bug(KnownBug::DeathKeepsNumber) {
+            true => held.incarnation,
+            false => incarnation,
+        };
         self.set_claim(now, ix, Claim::new(incarnation, State::Dead), accusers);
         if present {
             let health = self.health.score();
@@ -364,7 +373,7 @@ impl Membership {
             return;
         }
         match source.via {
-            Via::Gossip => self.correct(now, source.address, Who::Member(ix)),
+            Via::Gossip => self.correct(now, source.address, ix),
             Via::Exchange(_) => self.contradict(Who::Member(ix)),
             // A correction is never answered, so that two tables do not argue for ever.
             Via::Correction => {}

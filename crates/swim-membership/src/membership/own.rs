@@ -10,6 +10,7 @@ use swim_proto::{Datagram, Incarnation, Record, Seq, State};
 
 use super::Membership;
 use crate::action::{Action, Event, EventKind, Tell, Who};
+use crate::known_bug::KnownBug;
 use crate::local::Refutation;
 use crate::probe::Probes;
 use crate::relay::Relays;
@@ -48,7 +49,13 @@ impl Membership {
             self.counters.claims_jumped += 1;
             return;
         }
+        if self.has_bug(KnownBug::RestartBelow) && heard > self.local.incarnation {
+            return;
+        }
         let refutation = self.local.refute(now, heard);
+        if self.has_bug(KnownBug::NumberWraps) {
+            self.local.incarnation.0 %= 4;
+        }
         self.on_refuted(refutation);
         self.contradict(Who::Local);
     }

@@ -48,11 +48,16 @@ struct BroadcastBody<'a> {
     payload: &'a [u8],
 }
 
+/// Fails for a part that no receiver would take: it would lose them those behind it too.
 pub(super) fn encode(part: &Part<'_>, out: &mut Bounded<'_>) -> Result<(), EncodeError> {
     match *part {
         Part::Alive { id, incarnation, record } => {
+            check_length(record, RECORD_BYTES_MAX)?;
             out.put(&[KIND_ALIVE])?;
             out.encode(&AliveBody { id: *id.as_bytes(), incarnation: incarnation.0, record })
+        }
+        Part::Suspect { accusers, .. } if accusers.as_slice().is_empty() => {
+            Err(EncodeError::Other("a suspicion has an accuser"))
         }
         Part::Suspect { subject, incarnation, accusers } => {
             encode_claim(KIND_SUSPECT, subject, incarnation, accusers, out)
@@ -64,11 +69,19 @@ pub(super) fn encode(part: &Part<'_>, out: &mut Bounded<'_>) -> Result<(), Encod
             encode_claim(KIND_LEFT, subject, incarnation, Accusers::new(), out)
         }
         Part::Broadcast { origin, key, payload } => {
+            check_length(payload, BROADCAST_BYTES_MAX)?;
             out.put(&[KIND_BROADCAST])?;
             let (origin, key) = (origin.0.to_le_bytes(), key.to_le_bytes());
             out.encode(&BroadcastBody { origin, key, payload })
         }
     }
+}
+
+fn check_length(bytes: &[u8], max: usize) -> Result<(), EncodeError> {
+    if bytes.len() > max {
+        return Err(EncodeError::Other("longer than it may be"));
+    }
+    Ok(())
 }
 
 fn encode_claim(

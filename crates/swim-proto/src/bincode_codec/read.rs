@@ -82,3 +82,66 @@ pub(super) fn incarnation(rest: &mut &[u8]) -> Result<Incarnation> {
 pub(super) fn subject(rest: &mut &[u8], full: bool) -> Result<Subject> {
     if full { id(rest).map(Subject::Full) } else { short(rest, "short id").map(Subject::Short) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::CONFIG;
+    use super::*;
+    use std::vec::Vec;
+
+    fn read(bytes: &[u8]) -> Option<(u64, usize)> {
+        let mut rest = bytes;
+        varint(&mut rest, "number").ok().map(|number| (number, bytes.len() - rest.len()))
+    }
+
+    fn read_by_bincode(bytes: &[u8]) -> Option<(u64, usize)> {
+        bincode::decode_from_slice(bytes, CONFIG).ok()
+    }
+
+    fn written(number: u64) -> Vec<u8> {
+        bincode::encode_to_vec(number, CONFIG).unwrap()
+    }
+
+    quickcheck::quickcheck! {
+        fn w12_a_number_is_read_as_bincode_writes_it(number: u64, shift: u8) -> bool {
+            let number = number >> (shift % 64);
+            let bytes = written(number);
+            read(&bytes) == Some((number, bytes.len()))
+        }
+
+        fn w12_a_number_is_read_as_bincode_reads_it_but_only_at_its_shortest(
+            first: u8,
+            bytes: [u8; 8],
+            zeros: u8
+        ) -> bool {
+            let mut all = Vec::from([first.max(246)]);
+            all.extend(bytes);
+            all[9 - usize::from(zeros % 8)..].fill(0);
+            read(&all) == read_by_bincode(&all).filter(|&(number, n)| written(number).len() == n)
+        }
+    }
+
+    #[test]
+    fn w12_a_number_has_one_way_to_be_written() {
+        for (bytes, number) in [
+            (&[0][..], Some(0)),
+            (&[250], Some(250)),
+            (&[251, 250, 0], None),
+            (&[251, 251, 0], Some(251)),
+            (&[251, 255, 255], Some(65_535)),
+            (&[252, 255, 255, 0, 0], None),
+            (&[252, 0, 0, 1, 0], Some(65_536)),
+            (&[253, 255, 255, 255, 255, 0, 0, 0, 0], None),
+            (&[253, 0, 0, 0, 0, 1, 0, 0, 0], Some(1 << 32)),
+            (&[253, 255, 255, 255, 255, 255, 255, 255, 255], Some(u64::MAX)),
+            (&[254, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], None),
+            (&[255, 1], None),
+            (&[], None),
+        ] {
+            assert_eq!(read(bytes), number.map(|number| (number, bytes.len())), "{bytes:?}");
+            for end in 0..bytes.len() {
+                assert_eq!(read(&bytes[..end]), None, "{bytes:?} cut at {end}");
+            }
+        }
+    }
+}

@@ -15,7 +15,7 @@ use swim_membership::{Ask, Instant, Source, Via, Who};
 use swim_proto::limits::FRAME_BYTES_MAX;
 use swim_proto::{
     DecodeError, Fit, Frame, NodeId, Packet, Part, Parts, RecordFields, RefusalReason, Reply,
-    Request, Seq, ShortId,
+    Request, Seq, ShortId, State,
 };
 
 use super::output::{Completion, ExchangeId, RequestId, SendId};
@@ -156,20 +156,19 @@ impl Node {
         let membership = &self.membership;
         for at in cursor..membership.table().end() {
             let Some(ix) = membership.table().at(at) else { continue };
-            if !membership.view_state(ix).is_present() {
+            if !membership.claim(ix).state.is_present() {
                 continue;
             }
-            let before = self.out.len();
             let mut fits =
                 self.codec.push(&membership.record_part(ix), FRAME_BYTES_MAX, &mut self.out);
             if fits == Fit::Written
-                && membership.is_suspect(ix)
+                && membership.claim(ix).state == State::Suspect
                 && let Some(part) = membership.part(Who::Member(ix))
             {
                 fits = self.codec.push(&part, FRAME_BYTES_MAX, &mut self.out);
             }
             if fits == Fit::NoRoom {
-                self.out.truncate(before);
+                // A record without its suspicion is told again, with it: what was pushed stays.
                 return Some(at);
             }
         }
