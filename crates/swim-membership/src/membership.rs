@@ -300,20 +300,21 @@ impl Membership {
         };
         let entry = self.table.entry(ix)?;
         let Claim { incarnation, state } = entry.claim();
-        let subject = self.table.subject(ix);
+        let subject = || self.table.subject(ix);
         Some(match state {
             State::Alive => {
                 Part::Alive { id: entry.id, incarnation, record: entry.record().as_bytes() }
             }
             State::Suspect => {
                 let accusers = self.suspicions.value(ix).map(Suspicion::accusers);
-                Part::Suspect { subject, incarnation, accusers: accusers.unwrap_or_default() }
+                let accusers = accusers.unwrap_or_default();
+                Part::Suspect { subject: subject(), incarnation, accusers }
             }
             State::Dead => {
                 let accusers = self.tombstones.value(ix).copied().unwrap_or_default();
-                Part::Dead { subject, incarnation, accusers }
+                Part::Dead { subject: subject(), incarnation, accusers }
             }
-            State::Left => Part::Left { subject, incarnation },
+            State::Left => Part::Left { subject: subject(), incarnation },
         })
     }
 
