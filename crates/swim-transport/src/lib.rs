@@ -7,10 +7,14 @@
 #![forbid(unsafe_code)]
 
 mod batch;
+mod closing;
+mod connections;
 mod faulty;
 mod framing;
 mod listener;
+mod sockets;
 mod transport;
+mod udp;
 mod udp_tcp;
 
 pub use batch::Batch;
