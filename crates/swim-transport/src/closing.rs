@@ -18,7 +18,6 @@ impl Closing {
         self.0.send_replace(true);
     }
 
-    #[allow(dead_code)]
     pub(crate) fn is_closed(&self) -> bool {
         *self.0.borrow()
     }

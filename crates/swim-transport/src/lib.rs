@@ -9,6 +9,7 @@
 mod batch;
 mod closing;
 mod connections;
+mod faults;
 mod faulty;
 mod framing;
 mod listener;
@@ -18,7 +19,7 @@ mod udp;
 mod udp_tcp;
 
 pub use batch::Batch;
-pub use faulty::{FaultControl, Faulty};
+pub use faulty::{FaultControl, FaultStats, Faulty};
 pub use framing::{FrameEnd, Framing, LengthPrefixed};
 pub use transport::{Incoming, ReplyReceiver, Responder, Transport};
 pub use udp_tcp::{UdpTcp, UdpTcpConfig, UdpTcpStats};
