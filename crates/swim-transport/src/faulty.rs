@@ -4,18 +4,17 @@ use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::ops::Range;
-use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rand::SeedableRng;
-use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::closing::{Closing, closed};
 use crate::faults::{Copies, Draws, Faults};
 use crate::transport::{Incoming, Transport};
+use crate::watched::Watched;
 
 /// Datagrams that are delayed at once; more are lost, and counted.
 const DELAYED_MAX: usize = 4_096;
@@ -53,13 +52,13 @@ impl State {
         self.isolated || self.cut_from.contains(&address)
     }
 
-    /// Decides about a datagram that is sent.
+    /// Decides about a datagram that is sent. A cut does not change what is drawn for the others.
     fn draw_copies(&mut self, to: SocketAddr) -> Copies {
+        let copies = self.faults.draw_copies(&mut self.draws);
         if self.is_cut_to(to) {
             self.stats.cut += 1;
             return [None, None];
         }
-        let copies = self.faults.draw_copies(&mut self.draws);
         self.stats.lost += u64::from(copies[0].is_none());
         self.stats.doubled += u64::from(copies[1].is_some());
         copies
@@ -68,51 +67,38 @@ impl State {
 
 /// Decides the faults of one [`Faulty`] while it runs. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct FaultControl {
-    state: Arc<Mutex<State>>,
-    changed: Arc<Notify>,
-}
+pub struct FaultControl(Arc<Watched<State>>);
 
 impl FaultControl {
     fn new(seed: u64) -> Self {
-        let state = State {
+        Self(Arc::new(Watched::new(State {
             draws: Draws::seed_from_u64(seed),
             faults: Faults::default(),
             cut_to: BTreeSet::new(),
             cut_from: BTreeSet::new(),
             isolated: false,
             stats: FaultStats::default(),
-        };
-        Self { state: Arc::new(Mutex::new(state)), changed: Arc::default() }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn change(&self, change: impl FnOnce(&mut State)) {
-        change(&mut self.lock());
-        self.changed.notify_waiters();
+        })))
     }
 
     /// Loses so many of 1,000 datagrams that are sent.
     pub fn lose(&self, per_mille: u32) {
-        self.change(|state| state.faults.loss = per_mille);
+        self.0.change(|state| state.faults.loss = per_mille);
     }
 
     /// Doubles so many of 1,000 datagrams that are sent.
     pub fn duplicate(&self, per_mille: u32) {
-        self.change(|state| state.faults.duplication = per_mille);
+        self.0.change(|state| state.faults.duplication = per_mille);
     }
 
     /// Delays each datagram and exchange by a random time of this range; unequal delays reorder.
     pub fn delay(&self, range: Range<Duration>) {
-        self.change(|state| state.faults.delay = range);
+        self.0.change(|state| state.faults.delay = range);
     }
 
     /// Nothing that this side sends reaches `address`: datagrams are lost, exchanges hang.
     pub fn cut_to(&self, address: SocketAddr) {
-        self.change(|state| {
+        self.0.change(|state| {
             state.cut_to.insert(address);
         });
     }
@@ -120,7 +106,7 @@ impl FaultControl {
     /// No datagram of `address` reaches this side. Exchanges come from passing ports and cannot
     /// be told apart by address: cut them on their own side.
     pub fn cut_from(&self, address: SocketAddr) {
-        self.change(|state| {
+        self.0.change(|state| {
             state.cut_from.insert(address);
         });
     }
@@ -128,12 +114,12 @@ impl FaultControl {
     /// This side is cut off from everybody: nothing goes out, nothing comes in. A request that was
     /// accepted before can still be answered.
     pub fn isolate(&self) {
-        self.change(|state| state.isolated = true);
+        self.0.change(|state| state.isolated = true);
     }
 
     /// Ends all cuts. Loss, duplication and delay stay.
     pub fn heal(&self) {
-        self.change(|state| {
+        self.0.change(|state| {
             state.cut_to.clear();
             state.cut_from.clear();
             state.isolated = false;
@@ -142,19 +128,7 @@ impl FaultControl {
 
     /// What was done so far.
     pub fn stats(&self) -> FaultStats {
-        self.lock().stats
-    }
-
-    /// Waits until the state is such.
-    async fn until(&self, is_such: impl Fn(&State) -> bool) {
-        loop {
-            let mut changed = pin!(self.changed.notified());
-            changed.as_mut().enable();
-            if is_such(&self.lock()) {
-                return;
-            }
-            changed.await;
-        }
+        self.0.lock().stats
     }
 }
 
@@ -193,7 +167,7 @@ impl<T: Transport> Faulty<T> {
         let mut delayed = self.delayed();
         while delayed.try_join_next().is_some() {}
         if delayed.len() >= DELAYED_MAX {
-            self.control.lock().stats.overflowed += 1;
+            self.control.0.lock().stats.overflowed += 1;
             return;
         }
         // What is under way does not keep a dropped transport's address.
@@ -212,26 +186,26 @@ impl<T: Transport> Faulty<T> {
         request: Vec<u8>,
     ) -> io::Result<Option<Vec<u8>>> {
         let delay = {
-            let State { faults, draws, .. } = &mut *self.control.lock();
+            let State { faults, draws, .. } = &mut *self.control.0.lock();
             faults.draw_delay(draws)
         };
         if !delay.is_zero() {
             sleep(delay).await;
         }
-        self.control.until(|state| !state.is_cut_to(to)).await;
+        self.control.0.until(|state| !state.is_cut_to(to)).await;
         let reply = self.inner.exchange(to, request).await;
         // A cut that came meanwhile holds back the reply.
-        self.control.until(|state| !state.is_cut_to(to)).await;
+        self.control.0.until(|state| !state.is_cut_to(to)).await;
         reply
     }
 
     /// Accepts while not isolated: requests that come meanwhile stay where they are, unanswered.
     async fn accept_unless_isolated(&self) -> io::Result<Incoming> {
         loop {
-            self.control.until(|state| !state.isolated).await;
+            self.control.0.until(|state| !state.isolated).await;
             tokio::select! {
                 biased;
-                () = self.control.until(|state| state.isolated) => {}
+                () = self.control.0.until(|state| state.isolated) => {}
                 incoming = self.inner.accept() => return incoming,
             }
         }
@@ -255,7 +229,7 @@ impl<T: Transport> Transport for Faulty<T> {
             // Nothing to lose: the error is the caller's, whatever the weather.
             return self.inner.send_to(payload, to).await;
         }
-        let copies = self.control.lock().draw_copies(to);
+        let copies = self.control.0.lock().draw_copies(to);
         for delay in copies.into_iter().flatten() {
             if delay.is_zero() {
                 self.inner.send_to(payload, to).await?;
@@ -269,7 +243,7 @@ impl<T: Transport> Transport for Faulty<T> {
     async fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         loop {
             let (length, from) = self.inner.recv_from(buffer).await?;
-            let mut state = self.control.lock();
+            let mut state = self.control.0.lock();
             if !state.is_cut_from(from) {
                 return Ok((length, from));
             }
