@@ -8,6 +8,7 @@
 
 mod batch;
 mod closing;
+pub mod conformance;
 mod connections;
 mod faults;
 mod faulty;

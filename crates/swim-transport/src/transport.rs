@@ -12,6 +12,8 @@ use crate::batch::Batch;
 /// succeed or fail. All methods may be called at the same time.
 ///
 /// [`close`](Self::close) ends every call that waits and every later one with an error.
+///
+/// [`conformance`](crate::conformance) checks all of this on any implementation.
 pub trait Transport: Send + Sync + 'static {
     /// Where this side is reached, as far as it knows itself. Never port 0.
     fn local_addr(&self) -> SocketAddr;
