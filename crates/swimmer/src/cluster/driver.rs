@@ -181,7 +181,7 @@ impl<T: Transport> Driver<T> {
     }
 
     async fn on_datagrams(&mut self, now: Instant) {
-        let mut batch = std::mem::replace(&mut self.batch, Batch::new(1, 0));
+        let mut batch = std::mem::replace(&mut self.batch, Batch::empty());
         for (from, bytes) in batch.iter_mut() {
             self.node.handle_datagram(now, from, bytes);
             self.drain().await;
