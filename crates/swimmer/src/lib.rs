@@ -66,3 +66,8 @@ pub use swim_proto::{
 /// How bytes travel: for a [`Transport`](swim_transport::Transport) of one's own.
 #[cfg(feature = "tokio")]
 pub use swim_transport as transport;
+
+/// The README's program is compiled with the documentation's.
+#[cfg(all(doctest, feature = "tokio"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
