@@ -39,12 +39,17 @@ struct Channels {
 }
 
 impl Channels {
-    async fn bind(switchboard: &Switchboard, address: SocketAddr) -> io::Result<Self> {
+    /// An end at this address, or with port 0 at a free one.
+    async fn bind(switchboard: &Switchboard, mut address: SocketAddr) -> io::Result<Self> {
         // Bounded: what nobody takes must not pile up.
         let (datagrams, datagrams_out) = mpsc::channel(256);
         let (requests, requests_out) = mpsc::channel(16);
         let mut mailboxes = switchboard.lock().await;
-        if mailboxes.get(&address).is_some_and(|held| !held.requests.is_closed()) {
+        let taken = |at| mailboxes.get(&at).is_some_and(|held| !held.requests.is_closed());
+        if address.port() == 0 {
+            let free = (1..=u16::MAX).find(|&port| !taken((address.ip(), port).into()));
+            address.set_port(free.ok_or(ErrorKind::AddrInUse)?);
+        } else if taken(address) {
             return Err(ErrorKind::AddrInUse.into());
         }
         mailboxes.insert(address, Mailbox { datagrams, requests });
@@ -141,8 +146,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // Three nodes on it. They do not know the difference.
     let switchboard = Switchboard::default();
     let mut nodes: Vec<Cluster> = Vec::new();
-    for port in 1..=3 {
-        let transport = Channels::bind(&switchboard, address(port)).await?;
+    for _ in 0..3 {
+        let transport = Channels::bind(&switchboard, address(0)).await?;
         let seeds = nodes.first().map(|first| first.local_addr().to_string());
         let builder = Cluster::builder("example").profile(Profile::Local).seeds(seeds);
         nodes.push(builder.transport(transport).start().await?);
