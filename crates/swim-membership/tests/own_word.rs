@@ -244,9 +244,9 @@ fn j1_seeds_are_retried_after_longer_and_longer_whiles_until_one_answers() {
     assert!(bench.machine.wants_seeds());
     bench.machine.handle_joined(address(2), false);
     assert!(!bench.machine.wants_seeds());
-    assert!(
-        bench.drain().iter().any(|a| matches!(a, Action::Joined { seed } if *seed == address(2)))
-    );
+    let actions = bench.drain();
+    assert!(actions.iter().any(|a| matches!(a, Action::Joined { seed } if *seed == address(2))));
+    assert_eq!(told(&actions), [Who::Local], "who has joined tells of itself, too");
     let later = exchanges(&bench.pass(seconds(60)));
     assert!(later.iter().all(|(_, ask)| *ask != Ask::Join), "the goal is reached");
 }
@@ -275,6 +275,24 @@ fn e3_what_an_exchange_says_and_a_tombstone_contradicts_is_told_back() {
     });
     assert_eq!(back, [Who::Member(bench.ix(2).unwrap())]);
     assert!(!bench.machine.has_contradictions());
+}
+
+/// Of two records of one incarnation the one with the larger hash is kept, so both orders count.
+#[test]
+fn e3_a_dead_member_that_restarts_elsewhere_learns_at_its_join_that_it_is_held_dead() {
+    for (before, after) in [(2, 50), (50, 2)] {
+        let mut bench = Bench::of(1);
+        let alive = |record: &[u8], bench: &mut Bench, via| {
+            let part = Part::Alive { id: id(2), incarnation: Incarnation(1), record };
+            let source = Source { address: address(after), via };
+            bench.machine.handle_part(bench.now, source, &part);
+        };
+        alive(record(before, &[]).as_bytes(), &mut bench, Via::Gossip);
+        bench.hear(Say::Dead(2, 1));
+        alive(record(after, &[]).as_bytes(), &mut bench, Via::Exchange(id(2)));
+        assert!(bench.machine.has_contradictions(), "restarted at {after}");
+        assert_eq!(bench.claim(2), Some((1, State::Dead)));
+    }
 }
 
 #[test]

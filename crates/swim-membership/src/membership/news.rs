@@ -164,7 +164,9 @@ impl Membership {
         }
         if newer || record_updated {
             self.tell_news(ix);
-        } else {
+        }
+        if !newer {
+            // A restarted member may bring a new record in the incarnation in which it died.
             self.on_not_newer(now, source, ix, claim);
         }
     }
