@@ -229,6 +229,16 @@ impl Membership {
         MemberView { id, claim: self.local.claim(), record }
     }
 
+    /// This node's claim about itself.
+    pub fn local_claim(&self) -> Claim {
+        self.local.claim()
+    }
+
+    /// This node's record.
+    pub fn local_record(&self) -> &Record {
+        &self.local.record
+    }
+
     /// A member as it is held.
     pub fn view(&self, ix: MemberIx) -> MemberView {
         let entry = self.table.held(ix);

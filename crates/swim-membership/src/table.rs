@@ -68,6 +68,13 @@ impl Entry {
         Incarnation(self.incarnation.0.saturating_sub(u64::from(self.packed >> LAG_SHIFT)))
     }
 
+    /// Whether this is what is held: alive in this incarnation, with this record of it.
+    #[inline]
+    pub(crate) fn is_word(&self, incarnation: Incarnation, record: &[u8]) -> bool {
+        let alive_without_lag = self.packed & !COLLIDES == State::Alive as u32;
+        alive_without_lag && self.incarnation == incarnation && self.record.as_bytes() == record
+    }
+
     fn collides(&self) -> bool {
         self.packed & COLLIDES != 0
     }

@@ -289,7 +289,7 @@ fn e3_a_dead_member_that_restarts_elsewhere_learns_at_its_join_that_it_is_held_d
         };
         alive(record(before, &[]).as_bytes(), &mut bench, Via::Gossip);
         bench.hear(Say::Dead(2, 1));
-        alive(record(after, &[]).as_bytes(), &mut bench, Via::Exchange(id(2)));
+        alive(record(after, &[]).as_bytes(), &mut bench, Via::Reply(id(2)));
         assert!(bench.machine.has_contradictions(), "restarted at {after}");
         assert_eq!(bench.claim(2), Some((1, State::Dead)));
     }

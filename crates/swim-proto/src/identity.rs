@@ -4,7 +4,7 @@ use core::fmt;
 use core::str::FromStr;
 
 use crate::cluster::ClusterTag;
-use crate::hash::{HashDomain, hash64};
+use crate::hash::{HashDomain, hash64_of_id};
 
 /// A node's identity: 128 bits that stay the same over restarts (the host key, a UUID).
 ///
@@ -32,8 +32,9 @@ impl NodeId {
     }
 
     /// The short id of this node within a cluster (W4).
+    #[inline]
     pub fn short(&self, tag: ClusterTag) -> ShortId {
-        ShortId(hash64(HashDomain::Member(tag.0), &self.0))
+        ShortId(hash64_of_id(HashDomain::Member(tag.0), &self.0))
     }
 }
 

@@ -275,6 +275,7 @@ impl Record {
     }
 
     /// The bytes, as they came and as they go on.
+    #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         match &self.0 {
             Repr::Inline { length, bytes } => &bytes[..usize::from(*length)],

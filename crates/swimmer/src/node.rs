@@ -347,6 +347,18 @@ impl Node {
         member_of(&self.membership.local())
     }
 
+    /// Whether this node still speaks of itself as `member` says: cheaper than to compare it with
+    /// [`local`](Self::local), which allocates.
+    pub fn is_local(&self, member: &Member) -> bool {
+        let claim = self.membership.local_claim();
+        let fields = self.membership.local_record().fields();
+        member.id == self.membership.id()
+            && (member.incarnation, member.state) == (claim.incarnation, claim.state)
+            && (member.address, member.versions) == (fields.address, fields.versions)
+            && *member.name == *fields.name
+            && *member.metadata == *fields.metadata
+    }
+
     /// A member as it is held, or `None` if it is not, or is this node.
     pub fn member(&self, id: NodeId) -> Option<Member> {
         let ix = self.membership.table().find(id)?;
@@ -428,7 +440,7 @@ impl Node {
 
     /// Whether this node is alive, in its own words: it has not left.
     pub fn is_running(&self) -> bool {
-        self.membership.local().claim.state == State::Alive
+        self.membership.local_claim().state == State::Alive
     }
 }
 

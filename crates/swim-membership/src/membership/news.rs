@@ -13,7 +13,7 @@ use crate::time::Instant;
 impl Membership {
     /// A part of a datagram or frame. User broadcasts are not for this layer.
     pub fn handle_part(&mut self, now: Instant, source: Source, part: &Part<'_>) {
-        if self.local.state == State::Left {
+        if self.local.state == State::Left || self.is_echo(part) {
             return;
         }
         match *part {
@@ -29,6 +29,13 @@ impl Membership {
             Part::Left { subject, incarnation } => self.on_left(now, source, subject, incarnation),
             Part::Broadcast { .. } => {}
         }
+    }
+
+    /// Whether a part says just what is held: nearly all that is said at rest.
+    fn is_echo(&self, part: &Part<'_>) -> bool {
+        let Part::Alive { id, incarnation, record } = *part else { return false };
+        let found = self.table.find(id);
+        found.is_some_and(|ix| self.table.held(ix).is_word(incarnation, record))
     }
 
     /// What an exchange said that is older than what is held: to be told back in it (E3).

@@ -109,7 +109,18 @@ fn encode_claim(
 
 /// Reads one part off the front; `None` for one of a later version, which is skipped.
 pub(super) fn decode<'a>(rest: &mut &'a [u8]) -> Result<Option<Part<'a>>, DecodeError> {
-    let tag = read::byte(rest, "tag")?;
+    // A copy, so that it is kept in registers; after an error nobody reads on.
+    let mut at = *rest;
+    let part = match read::byte(&mut at, "tag")? {
+        // First, because it is nearly all that is said at rest.
+        KIND_ALIVE => decode_alive(&mut at),
+        tag => decode_tagged(tag, &mut at),
+    };
+    *rest = at;
+    part
+}
+
+fn decode_tagged<'a>(tag: u8, rest: &mut &'a [u8]) -> Result<Option<Part<'a>>, DecodeError> {
     if tag & TAG_LENGTH != 0 {
         read::bytes(rest, usize::MAX, "unknown part")?;
         return Ok(None);
@@ -121,7 +132,6 @@ pub(super) fn decode<'a>(rest: &mut &'a [u8]) -> Result<Option<Part<'a>>, Decode
         return Err(DecodeError::Malformed("tag"));
     }
     match tag & KIND_BITS {
-        KIND_ALIVE => decode_alive(rest),
         KIND_SUSPECT if accusers == 0 => Err(DecodeError::Malformed("accusers")),
         KIND_SUSPECT => {
             decode_claim(rest, full, accusers).map(|(subject, incarnation, accusers)| {
@@ -138,10 +148,11 @@ pub(super) fn decode<'a>(rest: &mut &'a [u8]) -> Result<Option<Part<'a>>, Decode
     .map(Some)
 }
 
-fn decode_alive<'a>(rest: &mut &'a [u8]) -> Result<Part<'a>, DecodeError> {
+#[inline]
+fn decode_alive<'a>(rest: &mut &'a [u8]) -> Result<Option<Part<'a>>, DecodeError> {
     let (id, incarnation) = (read::id(rest)?, read::incarnation(rest)?);
     let record = read::bytes(rest, RECORD_BYTES_MAX, "record")?;
-    Ok(Part::Alive { id, incarnation, record })
+    Ok(Some(Part::Alive { id, incarnation, record }))
 }
 
 fn decode_claim(

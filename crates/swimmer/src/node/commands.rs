@@ -77,8 +77,8 @@ impl Node {
     /// When it is longer than 512 bytes; the old one then stays.
     pub fn set_metadata(&mut self, now: Instant, metadata: &[u8]) -> Result<(), RecordError> {
         self.now = now;
-        let local = self.membership.local();
-        let record = RecordFields { metadata, ..local.record.fields() }.build()?;
+        let fields = self.membership.local_record().fields();
+        let record = RecordFields { metadata, ..fields }.build()?;
         self.membership.set_record(record);
         self.collect(usize::MAX);
         Ok(())
