@@ -1,5 +1,6 @@
 //! A transport of one's own. This one carries bytes over channels inside the process; one over
-//! QUIC, a mesh or a serial line has the same six methods.
+//! QUIC, a mesh or a serial line has the same methods. For tests there is `MemoryNetwork`, which
+//! also delays, loses and cuts.
 //!
 //! ```sh
 //! cargo run -p swimmer --example custom_transport
@@ -14,7 +15,7 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use swimmer::transport::{Incoming, Responder, Transport};
+use swimmer::transport::{Incoming, Responder, Transport, conformance};
 use swimmer::{Cluster, Profile};
 use tokio::sync::{Mutex, mpsc, watch};
 
@@ -140,11 +141,13 @@ impl Transport for Channels {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    check().await?;
+    // The suite that the shipped transports pass too. It names the clause that is broken.
+    let switchboard = Switchboard::default();
+    let bind = async |address| Channels::bind(&switchboard, address).await;
+    conformance::check_all(address(0), bind).await;
     println!("the transport keeps to the contract");
 
     // Three nodes on it. They do not know the difference.
-    let switchboard = Switchboard::default();
     let mut nodes: Vec<Cluster> = Vec::new();
     for _ in 0..3 {
         let transport = Channels::bind(&switchboard, address(0)).await?;
@@ -174,41 +177,4 @@ fn address(port: u16) -> SocketAddr {
 async fn until_all_are_there(node: &Cluster, count: usize) {
     let mut events = node.subscribe();
     while node.members().present_count() != count && events.recv().await.is_some() {}
-}
-
-/// What `Transport` promises, tried with two ends.
-async fn check() -> io::Result<()> {
-    let switchboard = Switchboard::default();
-    let (one, two) = (address(1), address(2));
-    let left = Channels::bind(&switchboard, one).await?;
-    let right = Channels::bind(&switchboard, two).await?;
-    assert!(Channels::bind(&switchboard, one).await.is_err(), "an address is given once");
-
-    left.send_to(b"ping", two).await?;
-    let mut buffer = [0; 2];
-    assert_eq!(right.recv_from(&mut buffer).await?, (2, one), "too long a datagram is cut");
-    assert_eq!(&buffer, b"pi");
-    left.send_to(b"lost", address(9)).await?;
-    assert!(left.send_to(&[0; DATAGRAM_BYTES_MAX + 1], two).await.is_err());
-
-    let answer = async {
-        let Incoming { from, frame, responder } = right.accept().await?;
-        assert_eq!((from, &*frame), (one, &b"question"[..]));
-        responder.reply(b"answer".to_vec());
-        drop(right.accept().await?.responder);
-        io::Result::Ok(())
-    };
-    let ask = async {
-        let reply = left.exchange(two, b"question".to_vec()).await?;
-        assert_eq!(reply.as_deref(), Some(&b"answer"[..]));
-        assert_eq!(left.exchange(two, b"and?".to_vec()).await?, None, "no answer is no error");
-        io::Result::Ok(())
-    };
-    tokio::try_join!(answer, ask)?;
-
-    let (waiting, ()) = tokio::join!(right.accept(), right.close());
-    assert!(waiting.is_err(), "a close ends what waits");
-    assert!(right.send_to(b"x", one).await.is_err(), "and all that comes after it");
-    assert!(left.exchange(two, b"anyone?".to_vec()).await.is_err());
-    Channels::bind(&switchboard, two).await.map(drop)
 }
