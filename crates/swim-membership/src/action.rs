@@ -28,8 +28,8 @@ pub enum Tell {
     First(Who),
     /// Only what is held of this one.
     Only(Who),
-    /// Only what is held of this absent one, with one accuser in a correction and none in an ack,
-    /// and only if the whole is no longer than what it answers (G6).
+    /// Only what is held of this absent one, without its accusers, and only if the whole is no
+    /// longer than what it answers (G6).
     Verdict(MemberIx),
     /// Only this member's record, and that it is suspect if it is.
     Record(MemberIx),
@@ -42,8 +42,20 @@ pub enum Via {
     Gossip,
     /// In an answer to a stale claim.
     Correction,
-    /// In an exchange with this member.
-    Exchange(NodeId),
+    /// In a request of one who says that it is this member.
+    Request(NodeId),
+    /// In the reply to a request of ours, by one who says that it is this member.
+    Reply(NodeId),
+}
+
+impl Via {
+    /// The member on the other side of an exchange.
+    pub fn peer(self) -> Option<NodeId> {
+        match self {
+            Self::Request(peer) | Self::Reply(peer) => Some(peer),
+            Self::Gossip | Self::Correction => None,
+        }
+    }
 }
 
 /// A question for the reliable plane.

@@ -45,6 +45,14 @@ pub struct Source {
     pub via: Via,
 }
 
+impl Source {
+    /// Whether this is the member itself, as far as can be told: it has answered an exchange of
+    /// ours at the address that its record names (M3).
+    fn is_owner(self, id: NodeId, record: &Record) -> bool {
+        self.via == Via::Reply(id) && self.address == record.address()
+    }
+}
+
 /// Who is there, as one node knows it.
 #[derive(Debug)]
 pub struct Membership {
@@ -277,10 +285,7 @@ impl Membership {
     }
 
     fn held_at(&self, tiny: TinyId, address: SocketAddr) -> Option<MemberIx> {
-        match self.table.find_tiny(tiny) {
-            Lookup::Found(ix) => Some(ix).filter(|&ix| self.address(ix) == address),
-            Lookup::Unknown | Lookup::Ambiguous => None,
-        }
+        self.table.find_tiny_at(tiny, address)
     }
 
     /// The present member of this short id.
@@ -318,12 +323,11 @@ impl Membership {
         })
     }
 
-    /// What is held of an absent member, in few bytes: with so many of its accusers at most.
-    pub fn verdict(&self, ix: MemberIx, accusers_max: usize) -> Option<Part<'_>> {
+    /// What is held of an absent member, in the fewest bytes: without its accusers.
+    pub fn verdict(&self, ix: MemberIx) -> Option<Part<'_>> {
         self.part(Who::Member(ix)).map(|part| match part {
-            Part::Dead { subject, incarnation, accusers } => {
-                let accusers = accusers.as_slice().iter().copied().take(accusers_max).collect();
-                Part::Dead { subject, incarnation, accusers }
+            Part::Dead { subject, incarnation, .. } => {
+                Part::Dead { subject, incarnation, accusers: Accusers::new() }
             }
             other => other,
         })

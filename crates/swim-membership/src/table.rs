@@ -1,6 +1,7 @@
 //! The table of members: two registers each, found by id, short id or index in O(1).
 
 use alloc::vec::Vec;
+use core::net::SocketAddr;
 
 use hashbrown::HashTable;
 use rand::rngs::Xoshiro256PlusPlus;
@@ -226,6 +227,18 @@ impl Table {
     /// Finds a member by the 4 bytes that name a ping's parties and accusers.
     pub fn find_tiny(&self, tiny: TinyId) -> Lookup {
         self.find_where(tiny, |entry, tag| entry.id.short(tag).tiny() == tiny)
+    }
+
+    /// Finds a member by its tiny id and the address in its record; tiny ids that collide are told
+    /// apart by it.
+    pub fn find_tiny_at(&self, tiny: TinyId, address: SocketAddr) -> Option<MemberIx> {
+        let same = |entry: &Entry, tag| {
+            entry.id.short(tag).tiny() == tiny && entry.record.address() == address
+        };
+        match self.find_where(tiny, same) {
+            Lookup::Found(ix) => Some(ix),
+            Lookup::Unknown | Lookup::Ambiguous => None,
+        }
     }
 
     fn find_where(&self, tiny: TinyId, same: impl Fn(&Entry, ClusterTag) -> bool) -> Lookup {

@@ -239,7 +239,7 @@ impl Node {
 
     /// Whether there is anything to gossip and anybody to gossip it to.
     fn has_news(&self) -> bool {
-        !self.outbox.is_empty() && self.membership.table().present() > 0
+        !self.outbox.is_empty() && self.membership.table().present() > 0 && self.is_running()
     }
 
     /// The time that [`Output::Wait`] asked for has come, or more.

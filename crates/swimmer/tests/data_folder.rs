@@ -59,6 +59,7 @@ async fn a_damaged_key_is_a_clear_error_and_stays_as_it_is() {
         let error = error_of(folder.path()).await.to_string();
         assert!(error.contains(key.to_str().unwrap()) && error.contains("16 bytes"), "{error}");
         assert_eq!(fs::read(&key).unwrap(), damaged);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is written beside it");
     }
 }
 
@@ -78,16 +79,14 @@ async fn nothing_is_written_when_something_else_is_wrong() {
     let folder = folder();
     let path = folder.path().join("data");
     let base = || builder().data_dir(&path);
-    let taken = builder().start().await.unwrap().local_addr();
-    let holder = builder().listen(taken).start().await;
+    let holder = builder().start().await.unwrap();
     assert!(base().name("a\nb").start().await.is_err());
     assert!(base().metadata(vec![0; 513]).start().await.is_err());
     assert!(base().seeds(["no port"]).start().await.is_err());
-    if let Ok(holder) = &holder {
-        assert!(matches!(
-            base().listen(holder.local_addr()).start().await,
-            Err(StartError::Listen { .. })
-        ));
+    assert!(base().advertise("0.0.0.0:1".parse().unwrap()).start().await.is_err());
+    for address in [holder.local_addr(), "224.0.0.1:0".parse().unwrap()] {
+        let error = base().listen(address).start().await.unwrap_err();
+        assert!(matches!(error, StartError::Listen { .. } | StartError::Record(_)), "{error}");
     }
     assert!(!path.exists());
 }

@@ -179,7 +179,11 @@ impl Membership {
         }
         if self.is_local(subject) {
             self.send(from, Datagram::Gossip, Tell::Only(Who::Local));
-        } else if let Lookup::Found(ix) = self.table.find_subject(subject) {
+        } else if let Lookup::Found(ix) = self.table.find_subject(subject)
+            && self.table.held(ix).claim().state.is_present()
+        {
+            // Of the absent no more than their absence could be told, and that to nobody who
+            // never held them (T1).
             self.send(from, Datagram::Gossip, Tell::Record(ix));
         }
     }
@@ -199,7 +203,10 @@ impl Membership {
         }
         let source = Source { address: from, via: Via::Gossip };
         self.on_left(now, source, Subject::Full(id), incarnation);
-        self.send(from, Datagram::LeaveAck { seq }, Tell::Nothing);
+        let left = self.table.find(id).map(|ix| self.table.held(ix).claim().state);
+        if left == Some(State::Left) {
+            self.send(from, Datagram::LeaveAck { seq }, Tell::Nothing);
+        }
     }
 
     pub(super) fn is_local(&self, subject: Subject) -> bool {
@@ -220,20 +227,24 @@ impl Membership {
         self.actions.push_back(Action::Send { to, message, tell });
     }
 
-    /// Answers a stale claim with what is held, once per sender and period (G6).
-    pub(super) fn correct(&mut self, now: Instant, to: SocketAddr, ix: MemberIx) {
-        if self.may_answer(now, to) {
-            self.counters.corrections += 1;
-            self.send(to, Datagram::Correction, Tell::Verdict(ix));
+    /// Answers what somebody has said in a datagram: a present member, once a period (G6).
+    pub(super) fn answer(
+        &mut self,
+        now: Instant,
+        source: Source,
+        message: Datagram<'static>,
+        tell: Tell,
+    ) {
+        if self.may_answer(now, source.address) {
+            self.send(source.address, message, tell);
         }
     }
 
     /// Asks whoever spoke of a member for its record, once per sender and period (M4).
     pub(super) fn ask_record(&mut self, now: Instant, source: Source, subject: Subject) {
-        if !matches!(source.via, Via::Exchange(_)) && self.may_answer(now, source.address) {
+        if source.via.peer().is_none() {
             let from = self.local.tiny;
-            let message = Datagram::RecordRequest { from, subject };
-            self.send(source.address, message, Tell::Nothing);
+            self.answer(now, source, Datagram::RecordRequest { from, subject }, Tell::Nothing);
         }
     }
 
@@ -250,6 +261,7 @@ impl Membership {
             return false;
         }
         self.answered.push(to);
-        true
+        // The look through the table is dear, so that it comes last: at most 64 times a period.
+        self.table.present_members().iter().any(|&ix| self.address(ix) == to)
     }
 }

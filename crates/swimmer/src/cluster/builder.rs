@@ -264,18 +264,6 @@ impl<T: Transport> Builder<T> {
                 .await
                 .map_err(|source| StartError::Listen { address: self.listen, source })?,
         };
-        let folder = match self.data_dir.as_deref().map(DataFolder::open).transpose() {
-            Ok(folder) => folder,
-            Err(error) => {
-                transport.close().await;
-                return Err(error.into());
-            }
-        };
-        let id = match (self.id, &folder) {
-            (Some(id), _) => id,
-            (None, Some(folder)) => folder.id,
-            (None, None) => new_id()?,
-        };
         let local_addr = transport.local_addr();
         let first_seed = match (self.advertise, local_addr.ip().is_unspecified()) {
             (None, true) => seeds::resolve(&seeds, &NoticeBoard::default()).await.first().copied(),
@@ -283,6 +271,21 @@ impl<T: Transport> Builder<T> {
         };
         let (address, advertised_by) =
             advertise::advertised(local_addr, self.advertise, first_seed);
+        let opened = check_record(&self.name, &self.metadata, Some(address))
+            .map_err(StartError::from)
+            .and_then(|()| Ok(self.data_dir.as_deref().map(DataFolder::open).transpose()?));
+        let folder = match opened {
+            Ok(folder) => folder,
+            Err(error) => {
+                transport.close().await;
+                return Err(error);
+            }
+        };
+        let id = match (self.id, &folder) {
+            (Some(id), _) => id,
+            (None, Some(folder)) => folder.id,
+            (None, None) => new_id()?,
+        };
         let seed = self.rng_seed.map_or_else(random_seed, Ok)?;
         let (name, metadata, codec) = (self.name, self.metadata, self.codec);
         let mut config = self.config;

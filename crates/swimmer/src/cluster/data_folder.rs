@@ -70,7 +70,10 @@ pub(super) struct DataFolder {
 impl DataFolder {
     /// Opens or creates the folder, takes its lock, and reads or makes the key.
     pub(super) fn open(path: &Path) -> Result<Self, DataFolderError> {
-        if path.exists() && !path.is_dir() {
+        if path.is_dir() {
+            // A damaged key is seen before the lock's file is made: then nothing is written.
+            read_key(path)?;
+        } else if path.exists() {
             return Err(DataFolderError::NotAFolder { path: path.into() });
         }
         fs::create_dir_all(path)

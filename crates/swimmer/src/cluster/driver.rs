@@ -53,6 +53,21 @@ enum Input {
     Timeout,
 }
 
+/// Tells all who wait that the loop has ended, however it did: also when its runtime is gone.
+struct Ending {
+    mirror: Arc<Mirror>,
+    notices: Arc<NoticeBoard>,
+    stopping: watch::Sender<bool>,
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.mirror.close();
+        self.notices.close();
+        self.stopping.send_replace(true);
+    }
+}
+
 /// The task that owns a node.
 pub(super) struct Driver<T> {
     node: Node,
@@ -62,7 +77,7 @@ pub(super) struct Driver<T> {
     notices: Arc<NoticeBoard>,
     /// Holds the lock of the data folder.
     folder: Option<DataFolder>,
-    stopping: watch::Sender<bool>,
+    ending: Ending,
     started: Clock,
     exchanges: JoinSet<(ExchangeId, Option<Vec<u8>>)>,
     responders: BTreeMap<RequestId, Responder>,
@@ -95,10 +110,10 @@ impl<T: Transport> Driver<T> {
             node,
             transport: Arc::new(transport),
             commands,
+            ending: Ending { mirror: Arc::clone(&mirror), notices: Arc::clone(&notices), stopping },
             mirror,
             notices,
             folder,
-            stopping,
             started: Clock::now(),
             exchanges: JoinSet::new(),
             responders: BTreeMap::new(),
@@ -320,9 +335,7 @@ impl<T: Transport> Driver<T> {
         drop(self.transport);
         drop(self.folder.take());
         self.commands.close();
-        self.mirror.close();
-        self.notices.close();
-        self.stopping.send_replace(true);
+        drop(self.ending);
     }
 }
 

@@ -86,12 +86,8 @@ impl Node {
                 self.push_news(Some(who), limit);
             }
             Tell::Verdict(ix) => {
-                let correction = matches!(message, Datagram::Correction);
-                let part = self.membership.verdict(ix, usize::from(correction));
-                let until = limit.min(bytes_max);
-                let fit = part.map_or(Fit::NoRoom, |p| self.codec.push(&p, until, &mut self.out));
-                if fit == Fit::NoRoom && correction {
-                    return None;
+                if let Some(part) = self.membership.verdict(ix) {
+                    let _ = self.codec.push(&part, limit.min(bytes_max), &mut self.out);
                 }
             }
             Tell::Only(who) => {
