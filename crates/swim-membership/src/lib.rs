@@ -18,6 +18,7 @@ mod config;
 mod counters;
 mod deadlines;
 mod health;
+mod index;
 mod known_bug;
 mod local;
 mod membership;

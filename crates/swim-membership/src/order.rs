@@ -7,7 +7,7 @@ use rand::RngExt;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::seq::SliceRandom;
 
-use crate::table::MemberIx;
+use crate::table::{MemberIx, reserve_step};
 
 /// The present members in the order of the current round. Also the place to pick one at random.
 #[derive(Clone, Debug, Default)]
@@ -55,6 +55,7 @@ impl RoundRobin {
         rng: &mut Xoshiro256PlusPlus,
         mut moved: impl FnMut(MemberIx, u32),
     ) {
+        reserve_step(&mut self.members);
         self.members.push(ix);
         let last = self.members.len() - 1;
         let place = rng.random_range(self.cursor.min(last)..=last);

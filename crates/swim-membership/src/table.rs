@@ -3,11 +3,11 @@
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
-use hashbrown::HashTable;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use swim_proto::{Claim, ClusterTag, Incarnation, NodeId, Record, ShortId, State, Subject, TinyId};
 
+use crate::index::Index;
 use crate::order::RoundRobin;
 
 /// A member's place in the table: 4 bytes to pass along instead of an identity. It is valid until
@@ -104,7 +104,7 @@ pub struct Table {
     slots: Vec<Option<Entry>>,
     free: Vec<u32>,
     /// By tiny id, so that all three kinds of names find their member.
-    index: HashTable<u32>,
+    index: Index,
     /// Ids are chosen by strangers, who must not choose where they land in the index.
     seed: u64,
     order: RoundRobin,
@@ -118,7 +118,7 @@ impl Table {
             tag,
             slots: Vec::new(),
             free: Vec::new(),
-            index: HashTable::new(),
+            index: Index::default(),
             seed,
             order: RoundRobin::default(),
             alive: 0,
@@ -158,7 +158,7 @@ impl Table {
 
     /// Whether no member is held.
     pub fn is_empty(&self) -> bool {
-        self.index.is_empty()
+        self.len() == 0
     }
 
     /// How many are present: alive or suspect.
@@ -209,7 +209,8 @@ impl Table {
     /// Finds a member by its whole id.
     pub fn find(&self, id: NodeId) -> Option<MemberIx> {
         let hash = self.hash_of(id.short(self.tag).tiny());
-        self.index.find(hash, |&ix| self.held(MemberIx(ix)).id == id).map(|&ix| MemberIx(ix))
+        let found = self.index.part(hash).find(hash, |&ix| self.held(MemberIx(ix)).id == id);
+        found.map(|&ix| MemberIx(ix))
     }
 
     /// Finds a member as a message names it.
@@ -242,10 +243,7 @@ impl Table {
     }
 
     fn find_where(&self, tiny: TinyId, same: impl Fn(&Entry, ClusterTag) -> bool) -> Lookup {
-        let mut found = self
-            .index
-            .iter_hash(self.hash_of(tiny))
-            .filter(|&&ix| same(self.held(MemberIx(ix)), self.tag));
+        let mut found = self.iter_tiny(tiny).filter(|&&ix| same(self.held(MemberIx(ix)), self.tag));
         match (found.next(), found.next()) {
             (Some(&ix), None) => Lookup::Found(MemberIx(ix)),
             (None, _) => Lookup::Unknown,
@@ -273,7 +271,13 @@ impl Table {
     pub(crate) fn is_crowded(&self, id: NodeId) -> bool {
         let tiny = id.short(self.tag).tiny();
         let same = |&&ix: &&u32| self.held(MemberIx(ix)).id.short(self.tag).tiny() == tiny;
-        self.index.iter_hash(self.hash_of(tiny)).filter(same).count() >= SAME_TINY_MAX
+        self.iter_tiny(tiny).filter(same).count() >= SAME_TINY_MAX
+    }
+
+    /// The places of this tiny id, and perhaps of others.
+    fn iter_tiny(&self, tiny: TinyId) -> impl Iterator<Item = &u32> {
+        let hash = self.hash_of(tiny);
+        self.index.part(hash).iter_hash(hash)
     }
 
     fn hash_of(&self, tiny: TinyId) -> u64 {
@@ -304,7 +308,8 @@ impl Table {
         entry.set(Claim::new(incarnation, State::Left), incarnation);
         let ix = self.place_entry(entry);
         let (slots, tag, seed) = (&self.slots, self.tag, self.seed);
-        self.index.insert_unique(hash_of(seed, short.tiny()), ix.0, |&ix| {
+        let hash = hash_of(seed, short.tiny());
+        self.index.part_mut(hash).insert_unique(hash, ix.0, |&ix| {
             let entry = slots[ix as usize].as_ref().expect("the index holds only used slots");
             hash_of(seed, entry.id.short(tag).tiny())
         });
@@ -317,10 +322,7 @@ impl Table {
             self.slots[ix as usize] = Some(entry);
             return MemberIx(ix);
         }
-        if self.slots.len() == self.slots.capacity() {
-            // An eighth at a time: doubling would cost up to half of a large table.
-            self.slots.reserve_exact(self.slots.len() / 8 + 16);
-        }
+        reserve_step(&mut self.slots);
         self.slots.push(Some(entry));
         MemberIx::new(self.slots.len() as u32 - 1)
     }
@@ -365,7 +367,7 @@ impl Table {
         let id = self.held(ix).id;
         debug_assert!(!self.held(ix).claim().state.is_present(), "the present are not forgotten");
         let hash = self.hash_of(id.short(self.tag).tiny());
-        if let Ok(found) = self.index.find_entry(hash, |&found| found == ix.0) {
+        if let Ok(found) = self.index.part_mut(hash).find_entry(hash, |&found| found == ix.0) {
             found.remove();
         }
         self.slots[ix.at()] = None;
@@ -433,6 +435,14 @@ impl Table {
         for ix in self.iter() {
             assert_eq!(self.find(self.held(ix).id), Some(ix), "each is found by its id");
         }
+    }
+}
+
+/// Makes room for one more, and for a 32nd of all at once: doubling would cost up to half of a
+/// large table.
+pub(crate) fn reserve_step<T>(items: &mut Vec<T>) {
+    if items.len() == items.capacity() {
+        items.reserve_exact(items.len() / 32 + 16);
     }
 }
 
