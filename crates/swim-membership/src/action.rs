@@ -40,6 +40,8 @@ pub enum Tell {
 pub enum Via {
     /// In a datagram, spread by many.
     Gossip,
+    /// In an ack of this member to a probe of ours: gossip but for the member's own word.
+    Ack(NodeId),
     /// In an answer to a stale claim.
     Correction,
     /// In a request of one who says that it is this member.
@@ -53,8 +55,13 @@ impl Via {
     pub fn peer(self) -> Option<NodeId> {
         match self {
             Self::Request(peer) | Self::Reply(peer) => Some(peer),
-            Self::Gossip | Self::Correction => None,
+            Self::Gossip | Self::Ack(_) | Self::Correction => None,
         }
+    }
+
+    /// Whether it is news that spreads, and no answer to something that was said.
+    pub fn is_gossip(self) -> bool {
+        matches!(self, Self::Gossip | Self::Ack(_))
     }
 }
 

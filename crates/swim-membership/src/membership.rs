@@ -14,7 +14,8 @@ use core::net::SocketAddr;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use swim_proto::{
-    Accusers, Claim, ClusterTag, Held, NodeId, Part, Record, Seq, ShortId, State, Subject, TinyId,
+    Accusers, Claim, ClusterTag, Datagram, Held, NodeId, Part, Record, Seq, ShortId, State,
+    Subject, TinyId,
 };
 
 use crate::action::{Action, Event, EventKind, MemberView, Via, Who};
@@ -46,10 +47,11 @@ pub struct Source {
 }
 
 impl Source {
-    /// Whether this is the member itself, as far as can be told: it has answered an exchange of
-    /// ours at the address that its record names (M3).
+    /// Whether this is the member itself, as far as can be told: it has answered a probe or an
+    /// exchange of ours at the address that its record names (M3).
     fn is_owner(self, id: NodeId, record: &Record) -> bool {
-        self.via == Via::Reply(id) && self.address == record.address()
+        let answers = self.via == Via::Ack(id) || self.via == Via::Reply(id);
+        answers && self.address == record.address()
     }
 }
 
@@ -73,6 +75,8 @@ pub struct Membership {
     sync_at: Instant,
     heal_at: Instant,
     heal_seed_next: bool,
+    /// When a jump may be looked into again (M3).
+    verify_at: Instant,
     /// Whom we have answered in this period, so that each gets one answer (G6).
     answered: Vec<SocketAddr>,
     answered_until: Instant,
@@ -113,6 +117,7 @@ impl Membership {
             sync_at: now + config.sync_interval(),
             heal_at: now + config.healing_interval(),
             heal_seed_next: false,
+            verify_at: now,
             answered: Vec::new(),
             answered_until: now,
             contradictions: Vec::new(),
@@ -263,6 +268,18 @@ impl Membership {
     /// Whether an ack of this number would end a probe, or be handed on: for checkers.
     pub fn awaits_ack(&self, seq: Seq) -> bool {
         self.probes.has(seq) || self.relays.has(seq)
+    }
+
+    /// How news in this datagram came: whether it is an ack to a probe of ours, from whom we asked.
+    pub fn via(&self, from: SocketAddr, message: &Datagram<'_>) -> Via {
+        match *message {
+            Datagram::Correction => Via::Correction,
+            Datagram::Ack { seq } => match self.probes.target(seq) {
+                Some(ix) if self.address(ix) == from => Via::Ack(self.table.held(ix).id),
+                _ => Via::Gossip,
+            },
+            _ => Via::Gossip,
+        }
     }
 
     /// How many suspicions run.

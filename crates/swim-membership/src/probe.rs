@@ -107,7 +107,12 @@ impl Probes {
     }
 
     pub(crate) fn has(&self, seq: Seq) -> bool {
-        self.in_flight.iter().any(|probe| probe.seq == seq)
+        self.target(seq).is_some()
+    }
+
+    /// Whom the probe of this number is for.
+    pub(crate) fn target(&self, seq: Seq) -> Option<MemberIx> {
+        self.in_flight.iter().find(|probe| probe.seq == seq).map(|probe| probe.target)
     }
 
     /// The probe that an ack or nack with this number belongs to.

@@ -150,9 +150,14 @@ impl Plan {
     }
 
     /// How long after the beginning of calm all must agree: the suspicions that run then end, each
-    /// dead member that is none is tried again some thirty times, and tables are compared.
+    /// dead member that is none is tried again some thirty times, and tables are compared. All that
+    /// takes its turns, and phantoms take theirs too until they are found out.
     pub fn calm_max(&self) -> Duration {
-        Config::preset(self.profile).healing_interval() * 40
+        let phantoms = self.faults.iter().map(|(_, fault)| match fault {
+            Fault::Lie(Lie::Phantoms(count)) => *count,
+            _ => 0,
+        });
+        Config::preset(self.profile).healing_interval() * (40 + 4 * phantoms.sum::<u32>())
     }
 
     /// Runs the plan.
@@ -269,9 +274,10 @@ impl Run<'_> {
     }
 }
 
-/// A restarted or returning host knows the first hosts, whether they run or not.
+/// A restarted or returning host knows where everybody was last, whether they run or not: with
+/// fewer seeds two of which nobody knows the other could never meet.
 fn seeds(cluster: &Cluster) -> Vec<HostIx> {
-    cluster.hosts().take(3).collect()
+    cluster.hosts().collect()
 }
 
 fn isolate(cluster: &mut Cluster, ix: HostIx, how: Isolation) {
@@ -343,7 +349,9 @@ fn draw_fault(
     match rng.random_range(0..16) {
         0 => faults.push((at, Fault::Crash(a))),
         1 | 2 => {
-            let data = if rng.random_range(0..4) == 0 { Data::Lost } else { Data::Kept };
+            // Whoever a liar has raised far above its number cannot come back under its id.
+            let lost = liar || rng.random_range(0..4) == 0;
+            let data = if lost { Data::Lost } else { Data::Kept };
             let place = if rng.random_range(0..2) == 0 { Place::New } else { Place::Same };
             faults.push((at, Fault::Crash(a)));
             faults.push((later, Fault::Restart(a, data, place)));
@@ -389,14 +397,16 @@ fn draw_fault(
             // A crash, quick as a supervisor is.
             faults.push((at, Fault::Crash(a)));
             let again = at + Duration::from_millis(rng.random_range(1..300));
-            faults.push((again, Fault::Restart(a, Data::Kept, Place::Same)));
+            let data = if liar { Data::Lost } else { Data::Kept };
+            faults.push((again, Fault::Restart(a, data, Place::Same)));
         }
         _ => {
             // Several at once.
             for n in 0..rng.random_range(2..=hosts.max(3) / 2 + 1) {
                 let victim = HostIx((a.0 + n) % hosts);
                 faults.push((at, Fault::Crash(victim)));
-                faults.push((later, Fault::Restart(victim, Data::Kept, Place::Same)));
+                let data = if liar { Data::Lost } else { Data::Kept };
+                faults.push((later, Fault::Restart(victim, data, Place::Same)));
             }
         }
     }

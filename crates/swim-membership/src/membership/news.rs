@@ -1,10 +1,12 @@
 //! News about members: the rules of merging (M1 to M6).
 
+use core::net::SocketAddr;
+
 use swim_proto::limits::INCARNATION_JUMP_MAX;
 use swim_proto::{Accusers, Claim, Datagram, Incarnation, NodeId, Part, Record, State, Subject};
 
 use super::{CONTRADICTIONS_MAX, Membership, Source};
-use crate::action::{Action, EventKind, Tell, Via, Who};
+use crate::action::{Action, Ask, EventKind, Tell, Via, Who};
 use crate::known_bug::KnownBug;
 use crate::suspicion::{Suspicion, SuspicionTimes};
 use crate::table::{Lookup, MemberIx};
@@ -106,6 +108,7 @@ impl Membership {
         // One who was never held counts as held at 0, or the first rumour could burn its identity.
         if incarnation.0 > INCARNATION_JUMP_MAX && !source.is_owner(id, &record) {
             self.counters.claims_jumped += 1;
+            self.verify(now, record.address());
             return;
         }
         let claim = Claim::new(incarnation, State::Alive);
@@ -143,6 +146,7 @@ impl Membership {
         };
         if self.jumps(ix, incarnation) && !source.is_owner(id, &record) {
             self.counters.claims_jumped += 1;
+            self.verify(now, record.address());
             return;
         }
         if newer && self.has_no_room_for(held) {
@@ -282,7 +286,7 @@ impl Membership {
             self.on_not_newer(now, source, ix, claim);
         } else if self.jumps(ix, incarnation.next()) {
             self.counters.claims_jumped += 1;
-        } else if source.via == Via::Gossip || !held.state.is_present() {
+        } else if source.via.is_gossip() || !held.state.is_present() {
             self.declare_dead(now, ix, incarnation, accusers, false);
         } else {
             self.doubt(now, source, ix, incarnation, accusers);
@@ -373,11 +377,11 @@ impl Membership {
         let buried = !held.state.is_present() && claim.state.is_present();
         let revived = held.state.is_present() && claim.state == State::Dead;
         match source.via {
-            Via::Gossip if buried => {
+            Via::Gossip | Via::Ack(_) if buried => {
                 self.counters.corrections += 1;
                 self.answer(now, source, Datagram::Correction, Tell::Only(Who::Member(ix)));
             }
-            Via::Gossip if revived => {
+            Via::Gossip | Via::Ack(_) if revived => {
                 self.counters.corrections += 1;
                 self.answer(now, source, Datagram::Gossip, Tell::Record(ix));
             }
@@ -396,6 +400,14 @@ impl Membership {
             self.contradictions.push(who);
         } else {
             self.counters.contradictions_full += 1;
+        }
+    }
+
+    /// Asks the member itself whether a number that is a jump is its own (M3): at most one a period.
+    fn verify(&mut self, now: Instant, at: SocketAddr) {
+        if now >= self.verify_at {
+            self.verify_at = now + self.config.period();
+            self.actions.push_back(Action::Exchange { to: at, ask: Ask::Sync });
         }
     }
 

@@ -50,12 +50,15 @@ impl Membership {
         self.on_accusation(now, heard);
     }
 
+    /// A number above our own that is ours to refute, unless it is absurd.
     pub(super) fn on_accusation(&mut self, now: Instant, heard: Incarnation) {
         if self.local.state == State::Left || heard < self.local.incarnation {
             self.counters.claims_stale += 1;
             return;
         }
-        if self.is_beyond_refuting(heard) {
+        // Others take an accusation only if our answer above it is no jump to them; and whoever
+        // took a forged word for ours counts jumps from there.
+        if self.is_jump(heard) {
             self.counters.claims_jumped += 1;
             return;
         }
@@ -69,9 +72,9 @@ impl Membership {
         self.on_refuted(refutation);
     }
 
-    /// Whether a number is so high that our answer above it would be dropped as a jump (M3).
-    fn is_beyond_refuting(&self, heard: Incarnation) -> bool {
-        heard.0 >= self.local.incarnation.0.saturating_add(INCARNATION_JUMP_MAX)
+    /// Whether a number is so high that nobody has taken it for ours (M3).
+    fn is_jump(&self, heard: Incarnation) -> bool {
+        heard.0 > self.local.incarnation.0.saturating_add(INCARNATION_JUMP_MAX)
     }
 
     pub(super) fn on_own_alive(
@@ -85,10 +88,13 @@ impl Membership {
         if heard < self.local.incarnation || heard == self.local.incarnation && !foreign {
             return;
         }
-        if foreign && !self.is_beyond_refuting(heard) {
+        if foreign && !self.is_jump(heard) {
             self.on_foreign_record(now, heard, record);
         }
-        self.on_accused(now, source, heard);
+        if source.via.peer().is_some() {
+            self.contradict(Who::Local);
+        }
+        self.on_accusation(now, heard);
     }
 
     fn on_foreign_record(&mut self, now: Instant, heard: Incarnation, record: &[u8]) {

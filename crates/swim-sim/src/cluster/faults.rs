@@ -123,7 +123,8 @@ impl Cluster {
     /// The node broadcasts.
     pub fn broadcast(&mut self, ix: HostIx, payload: &[u8]) {
         self.command(ix, |node, now| {
-            node.broadcast(now, payload).expect("simulated broadcasts are short");
+            // One who has left cannot, and need not.
+            let _ = node.broadcast(now, payload);
         });
     }
 

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use swim_membership::{Instant, KnownBug, Lookup, Source, Via, Who};
+use swim_membership::{Instant, KnownBug, Lookup, Source, Who};
 use swim_proto::{Datagram, DecodeError, Part, Parts, ShortId, Subject};
 
 use super::pack::{Broadcast, key_of};
@@ -20,8 +20,7 @@ impl Node {
         let mut scratch = std::mem::take(&mut self.scratch);
         match self.codec.decode_datagram(bytes, &mut scratch) {
             Ok(packet) => {
-                let correction = matches!(packet.message, Datagram::Correction);
-                let via = if correction { Via::Correction } else { Via::Gossip };
+                let via = self.membership.via(from, &packet.message);
                 // News first: it may say who the sender is.
                 self.handle_parts(Source { address: from, via }, packet.parts);
                 self.on_datagram(from, &packet.message);
