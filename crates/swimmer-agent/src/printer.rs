@@ -1,0 +1,141 @@
+//! What the agent prints on standard output: events, and the members as they are at each of them.
+
+use std::collections::BTreeMap;
+use std::io::{self, StdoutLock};
+
+use swimmer::{Change, Event, Member, NodeId, Snapshot, State, Subscription};
+
+use crate::args::Format;
+use crate::json::JsonWriter;
+use crate::text::TextWriter;
+
+/// Members that are gone and still shown; more are forgotten, the longest gone first.
+const GONE_MAX: usize = 16;
+
+/// Prints events in the format that was asked for.
+pub(crate) struct Printer {
+    writer: Writer,
+}
+
+enum Writer {
+    Text(TextWriter),
+    Json(JsonWriter),
+}
+
+impl Printer {
+    pub(crate) fn new(format: Format) -> Self {
+        let writer = match format {
+            Format::Text => Writer::Text(TextWriter::new()),
+            Format::Json => Writer::Json(JsonWriter::default()),
+        };
+        Self { writer }
+    }
+
+    /// Prints until the node stops, or nobody reads.
+    pub(crate) fn print_all(mut self, mut events: Subscription) -> io::Result<()> {
+        let out = &mut io::stdout().lock();
+        let start = events.snapshot().clone();
+        let mut view = View::new(&start);
+        // Met before this began to listen.
+        for member in start.present() {
+            self.event(out, &Event::Joined(member.clone()), &view)?;
+        }
+        loop {
+            let update = match events.try_recv() {
+                Some(update) => update,
+                None => {
+                    self.pause(out, &view)?;
+                    let Some(update) = events.blocking_recv() else { return Ok(()) };
+                    update
+                }
+            };
+            match update.change {
+                Change::Event(event) => {
+                    view.apply(&event);
+                    self.event(out, &event, &view)?;
+                }
+                Change::Resync(snapshot) => {
+                    view = View::new(&snapshot);
+                    match &mut self.writer {
+                        Writer::Text(writer) => writer.resync(out, &view)?,
+                        Writer::Json(writer) => writer.resync(out, &snapshot)?,
+                    }
+                }
+            }
+        }
+    }
+
+    fn event(&mut self, out: &mut StdoutLock, event: &Event, view: &View) -> io::Result<()> {
+        match &mut self.writer {
+            Writer::Text(writer) => writer.event(out, event, view),
+            Writer::Json(writer) => writer.event(out, event, view.present()),
+        }
+    }
+
+    /// No further event has come yet.
+    fn pause(&mut self, out: &mut StdoutLock, view: &View) -> io::Result<()> {
+        match &mut self.writer {
+            Writer::Text(writer) => writer.pause(out, view),
+            Writer::Json(_) => Ok(()),
+        }
+    }
+}
+
+/// The members as the events so far have told of them.
+pub(crate) struct View {
+    local: Member,
+    present: BTreeMap<NodeId, Member>,
+    /// Dead or left, the longest gone first; at most [`GONE_MAX`].
+    gone: Vec<Member>,
+}
+
+impl View {
+    fn new(snapshot: &Snapshot) -> Self {
+        let local = snapshot.local().clone();
+        let mut view = Self { local, present: BTreeMap::new(), gone: Vec::new() };
+        for member in snapshot.members() {
+            view.put(member);
+        }
+        view
+    }
+
+    fn apply(&mut self, event: &Event) {
+        match event {
+            Event::Joined(member)
+            | Event::Up(member)
+            | Event::Suspected(member)
+            | Event::Down(member, _)
+            | Event::Left(member)
+            | Event::Updated(member) => self.put(member),
+            Event::Conflict { local, .. } => self.local = local.clone(),
+            _ => {}
+        }
+    }
+
+    fn put(&mut self, member: &Member) {
+        self.present.remove(&member.id);
+        self.gone.retain(|gone| gone.id != member.id);
+        if member.state.is_present() {
+            self.present.insert(member.id, member.clone());
+        } else {
+            if self.gone.len() == GONE_MAX {
+                self.gone.remove(0);
+            }
+            self.gone.push(member.clone());
+        }
+    }
+
+    /// How many are alive or suspect, this node included.
+    pub(crate) fn present(&self) -> usize {
+        self.present.len() + usize::from(self.local.state != State::Left)
+    }
+
+    pub(crate) fn local(&self) -> &Member {
+        &self.local
+    }
+
+    /// All to be shown: this node, those present, and those that have gone last.
+    pub(crate) fn members(&self) -> impl Iterator<Item = &Member> {
+        std::iter::once(&self.local).chain(self.present.values()).chain(self.gone.iter().rev())
+    }
+}
