@@ -28,6 +28,9 @@ pub enum Tell {
     First(Who),
     /// Only what is held of this one.
     Only(Who),
+    /// Only what is held of this absent one, without its accusers, and only if the whole is no
+    /// longer than what it answers (G6).
+    Verdict(MemberIx),
     /// Only this member's record, and that it is suspect if it is.
     Record(MemberIx),
 }
@@ -37,10 +40,29 @@ pub enum Tell {
 pub enum Via {
     /// In a datagram, spread by many.
     Gossip,
+    /// In an ack of this member to a probe of ours: gossip but for the member's own word.
+    Ack(NodeId),
     /// In an answer to a stale claim.
     Correction,
-    /// In an exchange with this member.
-    Exchange(NodeId),
+    /// In a request of one who says that it is this member.
+    Request(NodeId),
+    /// In the reply to a request of ours, by one who says that it is this member.
+    Reply(NodeId),
+}
+
+impl Via {
+    /// The member on the other side of an exchange.
+    pub fn peer(self) -> Option<NodeId> {
+        match self {
+            Self::Request(peer) | Self::Reply(peer) => Some(peer),
+            Self::Gossip | Self::Ack(_) | Self::Correction => None,
+        }
+    }
+
+    /// Whether it is news that spreads, and no answer to something that was said.
+    pub fn is_gossip(self) -> bool {
+        matches!(self, Self::Gossip | Self::Ack(_))
+    }
 }
 
 /// A question for the reliable plane.

@@ -18,6 +18,8 @@ mod config;
 mod counters;
 mod deadlines;
 mod health;
+mod index;
+mod known_bug;
 mod local;
 mod membership;
 mod order;
@@ -32,6 +34,8 @@ pub use action::{Action, Ask, Event, EventKind, MemberView, Tell, Via, Who};
 pub use config::{Builder as ConfigBuilder, Config, ConfigError, ParseProfileError, Profile};
 pub use counters::Counters;
 pub use health::LocalHealth;
+#[doc(hidden)]
+pub use known_bug::KnownBug;
 pub use membership::{Membership, Source};
 pub use suspicion::{Suspicion, SuspicionTimes};
 pub use table::{Lookup, MemberIx, Table};

@@ -27,7 +27,7 @@ pub(crate) struct Local {
     pending: Option<Incarnation>,
     may_raise_at: Instant,
     foreign_at: Option<Instant>,
-    in_conflict: bool,
+    conflict_until: Instant,
 }
 
 /// What came of a claim about this node that is not its own word.
@@ -50,7 +50,7 @@ impl Local {
             pending: None,
             may_raise_at: Instant::ZERO,
             foreign_at: None,
-            in_conflict: false,
+            conflict_until: Instant::ZERO,
         }
     }
 
@@ -71,8 +71,9 @@ impl Local {
             Some(heard) if now >= self.may_raise_at => {
                 self.pending = None;
                 self.incarnation = self.incarnation.max(heard).next();
-                let interval = if self.in_conflict { CONFLICT_INTERVAL } else { RAISE_INTERVAL };
-                self.may_raise_at = now + interval;
+                let in_conflict = now < self.conflict_until;
+                self.may_raise_at =
+                    now + if in_conflict { CONFLICT_INTERVAL } else { RAISE_INTERVAL };
                 Refutation::Raised
             }
             _ => Refutation::Later,
@@ -87,13 +88,15 @@ impl Local {
     /// A record that is not ours was claimed for the incarnation `heard`, at or above our own.
     /// Returns whether this is the moment to report a conflict (R4).
     pub(crate) fn on_foreign_record(&mut self, now: Instant, heard: Incarnation) -> bool {
-        // In a conflict both raise once a minute, so that long it takes to see that it is over.
-        let window = if self.in_conflict { CONFLICT_INTERVAL * 2 } else { CONFLICT_WINDOW };
-        let again = self.foreign_at.is_some_and(|before| now - before <= window);
+        let in_conflict = now < self.conflict_until;
+        let again = self.foreign_at.is_some_and(|before| now - before <= CONFLICT_WINDOW);
         // An earlier life of ours, which several may tell of, does not rise above our answer.
-        let rises = again && heard > self.incarnation;
-        let report = rises && !self.in_conflict;
-        self.in_conflict = rises || again && self.in_conflict;
+        let rises = heard > self.incarnation && (again || in_conflict);
+        let report = rises && !in_conflict;
+        if rises {
+            // Both raise once a minute now, so that long it takes to see that it is over.
+            self.conflict_until = now + CONFLICT_INTERVAL * 2;
+        }
         self.foreign_at = Some(now);
         if report {
             self.may_raise_at = self.may_raise_at.max(now + CONFLICT_INTERVAL);

@@ -14,7 +14,8 @@ use core::net::SocketAddr;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use swim_proto::{
-    Accusers, Claim, ClusterTag, Held, NodeId, Part, Record, Seq, ShortId, State, Subject, TinyId,
+    Accusers, Claim, ClusterTag, Datagram, Held, NodeId, Part, Record, Seq, ShortId, State,
+    Subject, TinyId,
 };
 
 use crate::action::{Action, Event, EventKind, MemberView, Via, Who};
@@ -22,6 +23,7 @@ use crate::config::Config;
 use crate::counters::Counters;
 use crate::deadlines::Deadlines;
 use crate::health::LocalHealth;
+use crate::known_bug::KnownBug;
 use crate::local::Local;
 use crate::probe::Probes;
 use crate::relay::Relays;
@@ -44,6 +46,15 @@ pub struct Source {
     pub via: Via,
 }
 
+impl Source {
+    /// Whether this is the member itself, as far as can be told: it has answered a probe or an
+    /// exchange of ours at the address that its record names (M3).
+    fn is_owner(self, id: NodeId, record: &Record) -> bool {
+        let answers = self.via == Via::Ack(id) || self.via == Via::Reply(id);
+        answers && self.address == record.address()
+    }
+}
+
 /// Who is there, as one node knows it.
 #[derive(Debug)]
 pub struct Membership {
@@ -64,6 +75,8 @@ pub struct Membership {
     sync_at: Instant,
     heal_at: Instant,
     heal_seed_next: bool,
+    /// When a jump may be looked into again (M3).
+    verify_at: Instant,
     /// Whom we have answered in this period, so that each gets one answer (G6).
     answered: Vec<SocketAddr>,
     answered_until: Instant,
@@ -73,6 +86,8 @@ pub struct Membership {
     actions: VecDeque<Action>,
     counters: Counters,
     scratch: Vec<MemberIx>,
+    /// `None` but in simulations.
+    bug: Option<KnownBug>,
 }
 
 impl Membership {
@@ -102,6 +117,7 @@ impl Membership {
             sync_at: now + config.sync_interval(),
             heal_at: now + config.healing_interval(),
             heal_seed_next: false,
+            verify_at: now,
             answered: Vec::new(),
             answered_until: now,
             contradictions: Vec::new(),
@@ -110,9 +126,31 @@ impl Membership {
             actions: VecDeque::new(),
             counters: Counters::default(),
             scratch: Vec::new(),
+            bug: None,
             rng,
             config,
         }
+    }
+
+    /// Takes over a whole table, as if everybody in it had been met long ago; for simulations and
+    /// benches, which cannot wait for so many joins. The own entry in it is left out.
+    pub fn adopt(&mut self, now: Instant, table: &Table) {
+        self.table = table.clone();
+        self.table.take_out(self.local.id, &mut self.rng);
+        self.arm_probe(now);
+    }
+
+    /// Puts back a fault, for simulations.
+    #[cfg(feature = "known-bugs")]
+    #[doc(hidden)]
+    pub fn put_back(&mut self, bug: KnownBug) {
+        self.bug = Some(bug);
+    }
+
+    /// Whether this fault was put back.
+    #[doc(hidden)]
+    pub fn has_bug(&self, bug: KnownBug) -> bool {
+        cfg!(feature = "known-bugs") && self.bug == Some(bug)
     }
 
     /// What should happen next, in the order in which it was decided.
@@ -196,6 +234,16 @@ impl Membership {
         MemberView { id, claim: self.local.claim(), record }
     }
 
+    /// This node's claim about itself.
+    pub fn local_claim(&self) -> Claim {
+        self.local.claim()
+    }
+
+    /// This node's record.
+    pub fn local_record(&self) -> &Record {
+        &self.local.record
+    }
+
     /// A member as it is held.
     pub fn view(&self, ix: MemberIx) -> MemberView {
         let entry = self.table.held(ix);
@@ -215,6 +263,23 @@ impl Membership {
     /// This node's local health score, 0 (well) to the configured maximum.
     pub fn health(&self) -> u32 {
         self.health.score()
+    }
+
+    /// Whether an ack of this number would end a probe, or be handed on: for checkers.
+    pub fn awaits_ack(&self, seq: Seq) -> bool {
+        self.probes.has(seq) || self.relays.has(seq)
+    }
+
+    /// How news in this datagram came: whether it is an ack to a probe of ours, from whom we asked.
+    pub fn via(&self, from: SocketAddr, message: &Datagram<'_>) -> Via {
+        match *message {
+            Datagram::Correction => Via::Correction,
+            Datagram::Ack { seq } => match self.probes.target(seq) {
+                Some(ix) if self.address(ix) == from => Via::Ack(self.table.held(ix).id),
+                _ => Via::Gossip,
+            },
+            _ => Via::Gossip,
+        }
     }
 
     /// How many suspicions run.
@@ -237,10 +302,7 @@ impl Membership {
     }
 
     fn held_at(&self, tiny: TinyId, address: SocketAddr) -> Option<MemberIx> {
-        match self.table.find_tiny(tiny) {
-            Lookup::Found(ix) => Some(ix).filter(|&ix| self.address(ix) == address),
-            Lookup::Unknown | Lookup::Ambiguous => None,
-        }
+        self.table.find_tiny_at(tiny, address)
     }
 
     /// The present member of this short id.
@@ -260,20 +322,31 @@ impl Membership {
         };
         let entry = self.table.entry(ix)?;
         let Claim { incarnation, state } = entry.claim();
-        let subject = self.table.subject(ix);
+        let subject = || self.table.subject(ix);
         Some(match state {
             State::Alive => {
                 Part::Alive { id: entry.id, incarnation, record: entry.record().as_bytes() }
             }
             State::Suspect => {
                 let accusers = self.suspicions.value(ix).map(Suspicion::accusers);
-                Part::Suspect { subject, incarnation, accusers: accusers.unwrap_or_default() }
+                let accusers = accusers.unwrap_or_default();
+                Part::Suspect { subject: subject(), incarnation, accusers }
             }
             State::Dead => {
                 let accusers = self.tombstones.value(ix).copied().unwrap_or_default();
-                Part::Dead { subject, incarnation, accusers }
+                Part::Dead { subject: subject(), incarnation, accusers }
             }
-            State::Left => Part::Left { subject, incarnation },
+            State::Left => Part::Left { subject: subject(), incarnation },
+        })
+    }
+
+    /// What is held of an absent member, in the fewest bytes: without its accusers.
+    pub fn verdict(&self, ix: MemberIx) -> Option<Part<'_>> {
+        self.part(Who::Member(ix)).map(|part| match part {
+            Part::Dead { subject, incarnation, .. } => {
+                Part::Dead { subject, incarnation, accusers: Accusers::new() }
+            }
+            other => other,
         })
     }
 
@@ -284,14 +357,9 @@ impl Membership {
         Part::Alive { id: entry.id, incarnation, record }
     }
 
-    /// The state in which a member is held.
-    pub fn view_state(&self, ix: MemberIx) -> State {
-        self.table.held(ix).claim().state
-    }
-
-    /// Whether what is held of a member is more than its record says: it is suspect.
-    pub fn is_suspect(&self, ix: MemberIx) -> bool {
-        self.table.held(ix).claim().state == State::Suspect
+    /// What is claimed of a member.
+    pub fn claim(&self, ix: MemberIx) -> Claim {
+        self.table.held(ix).claim()
     }
 
     fn own_part(&self) -> Part<'_> {

@@ -7,7 +7,7 @@ use rand::RngExt;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::seq::SliceRandom;
 
-use crate::table::MemberIx;
+use crate::table::{MemberIx, reserve_step};
 
 /// The present members in the order of the current round. Also the place to pick one at random.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +42,11 @@ impl RoundRobin {
         Some(next)
     }
 
+    /// Ends the round: the next turn begins a new one, in a new order.
+    pub(crate) fn begin_anew(&mut self) {
+        self.cursor = self.members.len();
+    }
+
     /// Puts a new member at a random place among those who still wait for their turn, or last.
     /// `moved` is told the new place of everyone who moved, the new member included.
     pub(crate) fn insert(
@@ -50,6 +55,7 @@ impl RoundRobin {
         rng: &mut Xoshiro256PlusPlus,
         mut moved: impl FnMut(MemberIx, u32),
     ) {
+        reserve_step(&mut self.members);
         self.members.push(ix);
         let last = self.members.len() - 1;
         let place = rng.random_range(self.cursor.min(last)..=last);

@@ -106,6 +106,15 @@ impl Probes {
         self.in_flight.push(probe);
     }
 
+    pub(crate) fn has(&self, seq: Seq) -> bool {
+        self.target(seq).is_some()
+    }
+
+    /// Whom the probe of this number is for.
+    pub(crate) fn target(&self, seq: Seq) -> Option<MemberIx> {
+        self.in_flight.iter().find(|probe| probe.seq == seq).map(|probe| probe.target)
+    }
+
     /// The probe that an ack or nack with this number belongs to.
     pub(crate) fn find(&mut self, seq: Seq) -> Option<&mut Probe> {
         self.in_flight.iter_mut().find(|probe| probe.seq == seq)
@@ -114,6 +123,11 @@ impl Probes {
     pub(crate) fn take(&mut self, seq: Seq) -> Option<Probe> {
         let at = self.in_flight.iter().position(|probe| probe.seq == seq)?;
         Some(self.in_flight.swap_remove(at))
+    }
+
+    /// The number of a probe whose target is one of these.
+    pub(crate) fn to(&self, is_target: impl Fn(MemberIx) -> bool) -> Option<Seq> {
+        self.in_flight.iter().find(|probe| is_target(probe.target)).map(|probe| probe.seq)
     }
 
     pub(crate) fn forget(&mut self, target: MemberIx) {

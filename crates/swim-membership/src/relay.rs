@@ -42,6 +42,10 @@ impl Relays {
         self.running.push(relay);
     }
 
+    pub(crate) fn has(&self, seq: Seq) -> bool {
+        self.running.iter().any(|relay| relay.seq == seq)
+    }
+
     pub(crate) fn take(&mut self, seq: Seq) -> Option<Relay> {
         let at = self.running.iter().position(|relay| relay.seq == seq)?;
         Some(self.running.swap_remove(at))

@@ -39,6 +39,8 @@ impl Seeds {
                 kept.push(address);
             }
         }
+        // Names resolve to the same addresses in another order each time.
+        kept.sort_unstable();
         let again = !self.joined && !self.addresses.is_empty();
         if again && kept == self.addresses {
             return;

@@ -1,12 +1,13 @@
 //! The table of members: two registers each, found by id, short id or index in O(1).
 
 use alloc::vec::Vec;
+use core::net::SocketAddr;
 
-use hashbrown::HashTable;
-use rand::RngExt;
 use rand::rngs::Xoshiro256PlusPlus;
+use rand::{RngExt, SeedableRng};
 use swim_proto::{Claim, ClusterTag, Incarnation, NodeId, Record, ShortId, State, Subject, TinyId};
 
+use crate::index::Index;
 use crate::order::RoundRobin;
 
 /// A member's place in the table: 4 bytes to pass along instead of an identity. It is valid until
@@ -67,6 +68,13 @@ impl Entry {
         Incarnation(self.incarnation.0.saturating_sub(u64::from(self.packed >> LAG_SHIFT)))
     }
 
+    /// Whether this is what is held: alive in this incarnation, with this record of it.
+    #[inline]
+    pub(crate) fn is_word(&self, incarnation: Incarnation, record: &[u8]) -> bool {
+        let alive_without_lag = self.packed & !COLLIDES == State::Alive as u32;
+        alive_without_lag && self.incarnation == incarnation && self.record.as_bytes() == record
+    }
+
     fn collides(&self) -> bool {
         self.packed & COLLIDES != 0
     }
@@ -96,7 +104,7 @@ pub struct Table {
     slots: Vec<Option<Entry>>,
     free: Vec<u32>,
     /// By tiny id, so that all three kinds of names find their member.
-    index: HashTable<u32>,
+    index: Index,
     /// Ids are chosen by strangers, who must not choose where they land in the index.
     seed: u64,
     order: RoundRobin,
@@ -110,11 +118,37 @@ impl Table {
             tag,
             slots: Vec::new(),
             free: Vec::new(),
-            index: HashTable::new(),
+            index: Index::default(),
             seed,
             order: RoundRobin::default(),
             alive: 0,
         }
+    }
+
+    /// A table of members that are all alive in their first incarnation, as if they had joined long
+    /// ago: for simulations and benches, which then [`adopt`](crate::Membership::adopt) it.
+    pub fn of_alive(
+        tag: ClusterTag,
+        seed: u64,
+        members: impl IntoIterator<Item = (NodeId, Record)>,
+    ) -> Self {
+        let mut table = Self::new(tag, seed);
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
+        let claim = Claim::new(Incarnation::FIRST, State::Alive);
+        for (id, record) in members {
+            table.insert(id, claim, record, &mut rng);
+        }
+        table
+    }
+
+    /// Takes out a member as if it had never been met, and begins the rounds anew.
+    pub(crate) fn take_out(&mut self, id: NodeId, rng: &mut Xoshiro256PlusPlus) {
+        if let Some(ix) = self.find(id) {
+            let incarnation = self.held(ix).claim().incarnation;
+            self.set_claim(ix, Claim::new(incarnation, State::Left), rng);
+            self.remove(ix);
+        }
+        self.order.begin_anew();
     }
 
     /// How many members are held, of every state.
@@ -124,7 +158,7 @@ impl Table {
 
     /// Whether no member is held.
     pub fn is_empty(&self) -> bool {
-        self.index.is_empty()
+        self.len() == 0
     }
 
     /// How many are present: alive or suspect.
@@ -175,7 +209,8 @@ impl Table {
     /// Finds a member by its whole id.
     pub fn find(&self, id: NodeId) -> Option<MemberIx> {
         let hash = self.hash_of(id.short(self.tag).tiny());
-        self.index.find(hash, |&ix| self.held(MemberIx(ix)).id == id).map(|&ix| MemberIx(ix))
+        let found = self.index.part(hash).find(hash, |&ix| self.held(MemberIx(ix)).id == id);
+        found.map(|&ix| MemberIx(ix))
     }
 
     /// Finds a member as a message names it.
@@ -195,11 +230,20 @@ impl Table {
         self.find_where(tiny, |entry, tag| entry.id.short(tag).tiny() == tiny)
     }
 
+    /// Finds a member by its tiny id and the address in its record; tiny ids that collide are told
+    /// apart by it.
+    pub fn find_tiny_at(&self, tiny: TinyId, address: SocketAddr) -> Option<MemberIx> {
+        let same = |entry: &Entry, tag| {
+            entry.id.short(tag).tiny() == tiny && entry.record.address() == address
+        };
+        match self.find_where(tiny, same) {
+            Lookup::Found(ix) => Some(ix),
+            Lookup::Unknown | Lookup::Ambiguous => None,
+        }
+    }
+
     fn find_where(&self, tiny: TinyId, same: impl Fn(&Entry, ClusterTag) -> bool) -> Lookup {
-        let mut found = self
-            .index
-            .iter_hash(self.hash_of(tiny))
-            .filter(|&&ix| same(self.held(MemberIx(ix)), self.tag));
+        let mut found = self.iter_tiny(tiny).filter(|&&ix| same(self.held(MemberIx(ix)), self.tag));
         match (found.next(), found.next()) {
             (Some(&ix), None) => Lookup::Found(MemberIx(ix)),
             (None, _) => Lookup::Unknown,
@@ -227,7 +271,13 @@ impl Table {
     pub(crate) fn is_crowded(&self, id: NodeId) -> bool {
         let tiny = id.short(self.tag).tiny();
         let same = |&&ix: &&u32| self.held(MemberIx(ix)).id.short(self.tag).tiny() == tiny;
-        self.index.iter_hash(self.hash_of(tiny)).filter(same).count() >= SAME_TINY_MAX
+        self.iter_tiny(tiny).filter(same).count() >= SAME_TINY_MAX
+    }
+
+    /// The places of this tiny id, and perhaps of others.
+    fn iter_tiny(&self, tiny: TinyId) -> impl Iterator<Item = &u32> {
+        let hash = self.hash_of(tiny);
+        self.index.part(hash).iter_hash(hash)
     }
 
     fn hash_of(&self, tiny: TinyId) -> u64 {
@@ -258,7 +308,8 @@ impl Table {
         entry.set(Claim::new(incarnation, State::Left), incarnation);
         let ix = self.place_entry(entry);
         let (slots, tag, seed) = (&self.slots, self.tag, self.seed);
-        self.index.insert_unique(hash_of(seed, short.tiny()), ix.0, |&ix| {
+        let hash = hash_of(seed, short.tiny());
+        self.index.part_mut(hash).insert_unique(hash, ix.0, |&ix| {
             let entry = slots[ix as usize].as_ref().expect("the index holds only used slots");
             hash_of(seed, entry.id.short(tag).tiny())
         });
@@ -271,10 +322,7 @@ impl Table {
             self.slots[ix as usize] = Some(entry);
             return MemberIx(ix);
         }
-        if self.slots.len() == self.slots.capacity() {
-            // An eighth at a time: doubling would cost up to half of a large table.
-            self.slots.reserve_exact(self.slots.len() / 8 + 16);
-        }
+        reserve_step(&mut self.slots);
         self.slots.push(Some(entry));
         MemberIx::new(self.slots.len() as u32 - 1)
     }
@@ -319,7 +367,7 @@ impl Table {
         let id = self.held(ix).id;
         debug_assert!(!self.held(ix).claim().state.is_present(), "the present are not forgotten");
         let hash = self.hash_of(id.short(self.tag).tiny());
-        if let Ok(found) = self.index.find_entry(hash, |&found| found == ix.0) {
+        if let Ok(found) = self.index.part_mut(hash).find_entry(hash, |&found| found == ix.0) {
             found.remove();
         }
         self.slots[ix.at()] = None;
@@ -387,6 +435,14 @@ impl Table {
         for ix in self.iter() {
             assert_eq!(self.find(self.held(ix).id), Some(ix), "each is found by its id");
         }
+    }
+}
+
+/// Makes room for one more, and for a 32nd of all at once: doubling would cost up to half of a
+/// large table.
+pub(crate) fn reserve_step<T>(items: &mut Vec<T>) {
+    if items.len() == items.capacity() {
+        items.reserve_exact(items.len() / 32 + 16);
     }
 }
 

@@ -5,10 +5,12 @@
 mod support;
 
 use quickcheck::{Arbitrary, Gen, quickcheck};
-use support::{Bench, LOCAL, Say, accusers, address, datagrams, events, id, pings, record, told};
+use support::{
+    Bench, LOCAL, Say, accusers, address, datagrams, events, exchanges, id, pings, record, told,
+};
 use support::{seconds, short};
-use swim_membership::{Config, EventKind, Profile, Source, Tell, Via, Who};
-use swim_proto::{Datagram, Incarnation, Part, State, Subject};
+use swim_membership::{Ask, Config, EventKind, Profile, Source, Tell, Via, Who};
+use swim_proto::{Datagram, Incarnation, Part, Seq, State, Subject};
 
 #[test]
 fn m1_a_newer_claim_replaces_an_older_one_and_never_the_other_way_round() {
@@ -128,8 +130,8 @@ fn m3_a_claim_far_above_what_a_member_has_said_is_dropped_and_counted() {
     let jump = 1 << 16;
     let mut bench = Bench::of(2);
     for say in [
-        Say::Suspect(2, jump + 2, 1),
-        Say::Dead(2, jump + 2),
+        Say::Suspect(2, jump + 1, 1),
+        Say::Dead(2, jump + 1),
         Say::Left(2, u64::MAX),
         Say::Alive(2, u64::MAX),
     ] {
@@ -137,8 +139,9 @@ fn m3_a_claim_far_above_what_a_member_has_said_is_dropped_and_counted() {
         assert_eq!(bench.claim(2), Some((1, State::Alive)), "after {say:?}");
     }
     assert_eq!(bench.machine.counters().claims_jumped, 4);
-    bench.hear(Say::Suspect(2, jump + 1, 1));
-    assert_eq!(bench.claim(2), Some((jump + 1, State::Suspect)), "the bound itself is allowed");
+    bench.hear(Say::Suspect(2, jump, 1));
+    bench.hear(Say::Alive(2, jump + 1));
+    assert_eq!(bench.claim(2), Some((jump + 1, State::Alive)), "so far, and its refutation");
 }
 
 #[test]
@@ -150,12 +153,34 @@ fn m3_claims_that_climb_step_by_step_do_not_pass_the_bound() {
 }
 
 #[test]
-fn m3_a_large_jump_counts_from_the_member_itself_in_an_exchange() {
+fn m3_a_large_jump_counts_from_the_member_itself_when_it_answers() {
     let mut bench = Bench::of(2);
-    bench.hear_from(1, Via::Exchange(id(1)), Say::Alive(2, 1 << 40));
-    assert_eq!(bench.claim(2), Some((1, State::Alive)));
-    bench.hear_from(2, Via::Exchange(id(2)), Say::Alive(2, 1 << 40));
+    for (from, via) in [
+        (1, Via::Reply(id(1))),
+        // Anybody can say in a request who he is, and answer at another address.
+        (2, Via::Request(id(2))),
+        (1, Via::Reply(id(2))),
+    ] {
+        bench.hear_from(from, via, Say::Alive(2, 1 << 40));
+        assert_eq!(bench.claim(2), Some((1, State::Alive)));
+    }
+    bench.hear_from(2, Via::Reply(id(2)), Say::Alive(2, 1 << 40));
     assert_eq!(bench.claim(2), Some((1 << 40, State::Alive)));
+    bench.hear_from(2, Via::Ack(id(2)), Say::Alive(2, 1 << 50));
+    assert_eq!(bench.claim(2), Some((1 << 50, State::Alive)), "or in its ack to a probe of ours");
+}
+
+#[test]
+fn m3_a_jump_is_looked_into_by_asking_the_member_itself_once_a_period() {
+    let mut bench = Bench::of(2);
+    for _ in 0..5 {
+        bench.hear_from(2, Via::Request(id(2)), Say::Alive(2, 1 << 40));
+        bench.hear(Say::Alive(9, 1 << 40));
+    }
+    assert_eq!(exchanges(&bench.drain()), [(address(2), Ask::Sync)]);
+    bench.pass(seconds(1));
+    bench.hear(Say::Alive(9, 1 << 40));
+    assert!(exchanges(&bench.drain()).contains(&(address(9), Ask::Sync)));
 }
 
 #[test]
@@ -208,7 +233,7 @@ fn m5_a_death_by_gossip_is_final_and_one_by_exchange_is_a_suspicion_that_is_look
     assert_eq!(bench.claim(2), Some((1, State::Dead)));
     bench.drain();
 
-    bench.hear_from(1, Via::Exchange(id(1)), Say::Dead(3, 1));
+    bench.hear_from(1, Via::Reply(id(1)), Say::Dead(3, 1));
     assert_eq!(bench.claim(3), Some((1, State::Suspect)));
     let actions = bench.drain();
     assert_eq!(pings(&actions).iter().map(|ping| ping.0).collect::<Vec<_>>(), [address(3)]);
@@ -228,7 +253,7 @@ fn m5_a_death_by_correction_is_a_suspicion_too() {
 fn m5_healed_halves_do_not_bury_each_other() {
     let mut bench = Bench::of(6);
     for n in 4..=6 {
-        bench.hear_from(1, Via::Exchange(id(1)), Say::Dead(n, 1));
+        bench.hear_from(1, Via::Reply(id(1)), Say::Dead(n, 1));
     }
     bench.pass_with_acks(seconds(1), &[]);
     for n in 4..=6 {
@@ -249,8 +274,11 @@ fn m6_a_claim_that_contradicts_a_tombstone_is_answered_once_a_period() {
     for _ in 0..5 {
         bench.hear(Say::Alive(2, 1));
     }
-    let who = Who::Member(bench.ix(2).unwrap());
-    assert_eq!(datagrams(&bench.drain()), [(address(1), Datagram::Correction, Tell::Only(who))]);
+    let ix = bench.ix(2).unwrap();
+    assert_eq!(
+        datagrams(&bench.drain()),
+        [(address(1), Datagram::Correction, Tell::Only(Who::Member(ix)))]
+    );
     bench.pass(seconds(1));
     bench.hear(Say::Alive(2, 1));
     assert_eq!(datagrams(&bench.drain()).len(), 1);
@@ -272,9 +300,10 @@ fn g6_one_who_was_held_dead_and_pings_learns_it_at_once() {
     bench.drain();
     bench.receive_ping(2, 1, State::Alive);
     let sent = datagrams(&bench.drain());
-    let who = Who::Member(bench.ix(2).unwrap());
-    assert!(matches!(sent[0], (_, Datagram::Ack { .. }, Tell::Nothing)));
-    assert_eq!(sent[1], (address(2), Datagram::Correction, Tell::Only(who)));
+    let ix = bench.ix(2).unwrap();
+    assert_eq!(sent, [(address(2), Datagram::Ack { seq: Seq(77) }, Tell::Verdict(ix))]);
+    let verdict = bench.machine.verdict(ix);
+    assert!(matches!(verdict, Some(Part::Dead { accusers, .. }) if accusers.as_slice().is_empty()));
 }
 
 #[test]

@@ -396,7 +396,7 @@ fn h1_who_must_refute_trusts_itself_less_and_probes_more_slowly() {
 fn probes_in_flight_are_bounded_and_those_beyond_are_counted() {
     let mut bench = Bench::of(90);
     for n in 2..=90 {
-        bench.hear_from(1, Via::Exchange(id(1)), Say::Dead(n, 1));
+        bench.hear_from(1, Via::Reply(id(1)), Say::Dead(n, 1));
     }
     assert_eq!(pings(&bench.drain()).len(), 64);
     assert_eq!(bench.machine.counters().probes_full, 25);

@@ -17,8 +17,8 @@ use crate::codec::{Codec, DecodeError, EncodeError, Fit, Frame, Packet, Parts};
 use crate::limits::{DATAGRAM_BYTES_MAX, FRAME_BYTES_MAX};
 use crate::message::{Datagram, Part, Reply, Request};
 
-/// The layout of what bincode writes. The limit is on what one value may claim in memory; the
-/// largest, a user payload, is borrowed.
+/// The layout of what bincode writes. We read it by hand, because bincode also takes numbers that
+/// are longer than need be; the limit is for whoever reads with this layout all the same.
 pub(crate) const CONFIG: Configuration<LittleEndian, Varint, Limit<LIMIT>> =
     bincode::config::standard()
         .with_little_endian()
@@ -41,6 +41,16 @@ const FRAME_CHECK_AT: usize = LENGTH_BYTES + 1 + 8;
 enum Begun {
     Datagram,
     Frame,
+}
+
+impl Begun {
+    /// The most bytes that a receiver takes.
+    const fn bytes_max(self) -> usize {
+        match self {
+            Self::Datagram => DATAGRAM_BYTES_MAX,
+            Self::Frame => LENGTH_BYTES + FRAME_BYTES_MAX,
+        }
+    }
 }
 
 /// The default [`Codec`], for the members of one cluster.
@@ -83,29 +93,50 @@ impl BincodeCodec {
         hasher.finalize().to_le_bytes()
     }
 
-    /// Checks a frame's header. Returns its kind and body, and whether it is of our cluster.
-    fn open_frame<'a>(&self, bytes: &'a [u8]) -> Result<(u8, &'a [u8], bool), DecodeError> {
-        if bytes.len() <= FRAME_HEADER_BYTES {
-            return Err(DecodeError::TooShort);
-        }
-        if bytes.len() > LENGTH_BYTES + FRAME_BYTES_MAX {
-            return Err(DecodeError::TooLarge);
-        }
-        let length = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]) as usize;
-        if length != bytes.len() - LENGTH_BYTES {
-            return Err(DecodeError::Malformed("length"));
-        }
-        if bytes[LENGTH_BYTES] != VERSION {
-            return Err(DecodeError::Version);
-        }
-        if bytes[FRAME_CHECK_AT..FRAME_HEADER_BYTES] != frame_check(bytes) {
-            return Err(DecodeError::Check);
-        }
-        let mut tag = [0; 8];
-        tag.copy_from_slice(&bytes[LENGTH_BYTES + 1..FRAME_CHECK_AT]);
-        let ours = u64::from_le_bytes(tag) == self.tag.0;
-        Ok((bytes[FRAME_HEADER_BYTES], &bytes[FRAME_HEADER_BYTES + 1..], ours))
+    /// Writes behind `out`, within the limit and what a receiver takes.
+    fn append(
+        &self,
+        limit: usize,
+        out: &mut Vec<u8>,
+        write: impl FnOnce(&mut Bounded<'_>) -> Result<(), bincode::error::EncodeError>,
+    ) -> Fit {
+        Bounded::append(out, limit.min(self.begun.bytes_max()), write)
     }
+
+    /// A frame that names a cluster bears the tag of that name, whosever it is: so it can be
+    /// refused by name. Any other bears our tag.
+    fn check_tag(&self, tag: ClusterTag, named: Option<&str>) -> Result<(), DecodeError> {
+        match named {
+            Some(name) if tag == ClusterTag::of(name) => Ok(()),
+            Some(_) => Err(DecodeError::Malformed("cluster name")),
+            None if tag == self.tag => Ok(()),
+            None => Err(DecodeError::OtherCluster),
+        }
+    }
+}
+
+/// Checks a frame's header. Returns its tag, its kind and what follows.
+fn open_frame(bytes: &[u8]) -> Result<(ClusterTag, u8, &[u8]), DecodeError> {
+    if bytes.len() <= FRAME_HEADER_BYTES {
+        return Err(DecodeError::TooShort);
+    }
+    if bytes.len() > LENGTH_BYTES + FRAME_BYTES_MAX {
+        return Err(DecodeError::TooLarge);
+    }
+    let length = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]) as usize;
+    if length != bytes.len() - LENGTH_BYTES {
+        return Err(DecodeError::Malformed("length"));
+    }
+    if bytes[LENGTH_BYTES] != VERSION {
+        return Err(DecodeError::Version);
+    }
+    if bytes[FRAME_CHECK_AT..FRAME_HEADER_BYTES] != frame_check(bytes) {
+        return Err(DecodeError::Check);
+    }
+    let mut tag = [0; 8];
+    tag.copy_from_slice(&bytes[LENGTH_BYTES + 1..FRAME_CHECK_AT]);
+    let tag = ClusterTag(u64::from_le_bytes(tag));
+    Ok((tag, bytes[FRAME_HEADER_BYTES], &bytes[FRAME_HEADER_BYTES + 1..]))
 }
 
 /// The check of a frame: over the version, the tag and the body, without the cluster's name, so
@@ -133,7 +164,7 @@ impl Codec for BincodeCodec {
     ) -> Result<(), EncodeError> {
         self.begun = Begun::Datagram;
         out.clear();
-        begun(Bounded::append(out, limit, |bounded| {
+        begun(self.append(limit, out, |bounded| {
             bounded.put(&[VERSION, 0, 0, 0, 0])?;
             datagram::encode(message, bounded)
         }))
@@ -147,7 +178,12 @@ impl Codec for BincodeCodec {
     ) -> Result<(), EncodeError> {
         self.begun = Begun::Frame;
         out.clear();
-        begun(Bounded::append(out, limit, |bounded| {
+        let named = match message {
+            Frame::Request(request) => frame::named_by_request(request),
+            Frame::Reply(reply) => frame::named_by_reply(reply),
+        };
+        self.check_tag(self.tag, named).map_err(|_| EncodeError)?;
+        begun(self.append(limit, out, |bounded| {
             bounded.put(&[0; LENGTH_BYTES])?;
             bounded.put(&[VERSION])?;
             bounded.put(&self.tag.0.to_le_bytes())?;
@@ -157,7 +193,7 @@ impl Codec for BincodeCodec {
     }
 
     fn push(&mut self, part: &Part<'_>, limit: usize, out: &mut Vec<u8>) -> Fit {
-        Bounded::append(out, limit, |bounded| part::encode(part, bounded))
+        self.append(limit, out, |bounded| part::encode(part, bounded))
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) {
@@ -204,11 +240,9 @@ impl Codec for BincodeCodec {
         bytes: &'a mut [u8],
         _scratch: &'a mut Vec<u8>,
     ) -> Result<Packet<'a, Request<'a>>, DecodeError> {
-        let (kind, mut rest, ours) = self.open_frame(bytes)?;
+        let (tag, kind, mut rest) = open_frame(bytes)?;
         let message = frame::decode_request(kind, &mut rest)?;
-        if !ours && !matches!(message, Request::Join { .. }) {
-            return Err(DecodeError::OtherCluster);
-        }
+        self.check_tag(tag, frame::named_by_request(&message))?;
         Ok(Packet { message, parts: Parts::new(rest, part::decode) })
     }
 
@@ -217,11 +251,9 @@ impl Codec for BincodeCodec {
         bytes: &'a mut [u8],
         _scratch: &'a mut Vec<u8>,
     ) -> Result<Packet<'a, Reply<'a>>, DecodeError> {
-        let (kind, mut rest, ours) = self.open_frame(bytes)?;
+        let (tag, kind, mut rest) = open_frame(bytes)?;
         let message = frame::decode_reply(kind, &mut rest)?;
-        if !ours && !matches!(message, Reply::Refusal { .. }) {
-            return Err(DecodeError::OtherCluster);
-        }
+        self.check_tag(tag, frame::named_by_reply(&message))?;
         Ok(Packet { message, parts: Parts::new(rest, part::decode) })
     }
 }

@@ -10,6 +10,13 @@ use crate::limits::CLUSTER_NAME_BYTES_MAX;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClusterTag(pub u64);
 
+impl ClusterTag {
+    /// The tag of a name, checked or not.
+    pub(crate) fn of(name: &str) -> Self {
+        Self(hash64(HashDomain::Cluster, name.as_bytes()))
+    }
+}
+
 /// A checked cluster name: 1 to 64 bytes of UTF-8 without control characters (W3).
 ///
 /// ```
@@ -68,7 +75,7 @@ impl ClusterName {
 
     /// The tag that frames carry and short ids are made with.
     pub fn tag(&self) -> ClusterTag {
-        ClusterTag(hash64(HashDomain::Cluster, self.0.as_bytes()))
+        ClusterTag::of(&self.0)
     }
 }
 

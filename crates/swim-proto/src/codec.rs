@@ -36,9 +36,10 @@ pub enum DecodeError {
     TooLarge,
 }
 
-/// A value that cannot be written: the buffer's limit is too small for the message alone.
+/// A message that cannot be written: it does not fit the limit, or this wire has no bytes for it
+/// that a receiver would take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the message does not fit the limit")]
+#[error("the message does not fit the limit, or cannot be said on this wire")]
 pub struct EncodeError;
 
 /// Whether a part was written.
@@ -92,21 +93,23 @@ impl<'a> Parts<'a> {
 impl<'a> Iterator for Parts<'a> {
     type Item = Result<Part<'a>, DecodeError>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         while !self.rest.is_empty() {
             let before = self.rest.len();
-            match (self.next)(&mut self.rest) {
+            let step = (self.next)(&mut self.rest);
+            let error = match step {
+                // A step that takes nothing would be made for ever.
+                Ok(_) if self.rest.len() >= before => DecodeError::Malformed("part"),
                 Ok(Some(part)) => return Some(Ok(part)),
-                Ok(None) if self.rest.len() < before => self.unknown += 1,
                 Ok(None) => {
-                    self.rest = &[];
-                    return Some(Err(DecodeError::Malformed("part")));
+                    self.unknown += 1;
+                    continue;
                 }
-                Err(error) => {
-                    self.rest = &[];
-                    return Some(Err(error));
-                }
-            }
+                Err(error) => error,
+            };
+            self.rest = &[];
+            return Some(Err(error));
         }
         None
     }
@@ -123,11 +126,15 @@ pub enum Frame<'a> {
 
 /// Turns values into bytes and back, for one cluster. It may keep what its wire needs between
 /// calls (a table of names, a counter of nonces), hence `&mut self`.
+///
+/// From begin to finish `out` is the codec's: nobody else changes it, but anybody may look how
+/// long it is. What is begun anew without a finish is forgotten. What finish adds, a seal say, is
+/// within the limit that begin and push were given.
 pub trait Codec: Send {
     /// Begins a datagram in `out`, which is cleared. `limit` is the most bytes of the whole.
     ///
     /// # Errors
-    /// When the message alone does not fit the limit.
+    /// When the message alone does not fit the limit, or cannot be said on this wire.
     fn begin_datagram(
         &mut self,
         message: &Datagram<'_>,
@@ -138,7 +145,7 @@ pub trait Codec: Send {
     /// Begins a frame in `out`, which is cleared. `limit` is the most bytes of the whole.
     ///
     /// # Errors
-    /// When the message alone does not fit the limit.
+    /// When the message alone does not fit the limit, or cannot be said on this wire.
     fn begin_frame(
         &mut self,
         message: &Frame<'_>,
@@ -146,7 +153,8 @@ pub trait Codec: Send {
         out: &mut Vec<u8>,
     ) -> Result<(), EncodeError>;
 
-    /// Adds a part to what was begun, if the whole then still fits `limit`.
+    /// Adds a part to what was begun, if the whole then still fits `limit`. A part that no
+    /// receiver would take never fits.
     fn push(&mut self, part: &Part<'_>, limit: usize, out: &mut Vec<u8>) -> Fit;
 
     /// Ends what was begun: checks, lengths, encryption. `out` is then ready to be sent.
@@ -186,10 +194,40 @@ pub trait Codec: Send {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Incarnation, ShortId, Subject};
 
     #[test]
     fn a_codec_is_dyn_compatible() {
         fn takes(_: Option<&dyn Codec>) {}
         takes(None);
+    }
+
+    fn stand_still<'a>(_: &mut &'a [u8]) -> Result<Option<Part<'a>>, DecodeError> {
+        let (subject, incarnation) = (Subject::Short(ShortId(1)), Incarnation(1));
+        Ok(Some(Part::Left { subject, incarnation }))
+    }
+
+    fn skip_nothing<'a>(_: &mut &'a [u8]) -> Result<Option<Part<'a>>, DecodeError> {
+        Ok(None)
+    }
+
+    fn skip_one<'a>(rest: &mut &'a [u8]) -> Result<Option<Part<'a>>, DecodeError> {
+        *rest = &rest[1..];
+        Ok(None)
+    }
+
+    #[test]
+    fn parts_end_even_if_a_codec_reads_none_of_them() {
+        for next in [stand_still as NextPart, skip_nothing] {
+            let mut parts = Parts::new(b"abc", next);
+            assert_eq!(parts.next(), Some(Err(DecodeError::Malformed("part"))));
+            assert_eq!((parts.next(), parts.unknown(), parts.rest()), (None, 0, &[][..]));
+        }
+    }
+
+    #[test]
+    fn w11_parts_that_are_skipped_are_counted() {
+        let mut parts = Parts::new(b"abc", skip_one);
+        assert_eq!((parts.next(), parts.unknown()), (None, 3));
     }
 }

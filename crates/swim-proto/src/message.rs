@@ -200,7 +200,7 @@ pub enum RefusalReason {
     Versions,
     /// It has left, or has not started.
     NotRunning,
-    /// A reason of a later version.
+    /// A reason of a later version, by its byte, which is none of the above.
     Unknown(u8),
 }
 

@@ -49,7 +49,7 @@ pub enum RecordError {
     /// The whole is longer than 700 bytes.
     #[error("a record of {0} bytes is too long; {RECORD_BYTES_MAX} bytes is the most")]
     TooLong(usize),
-    /// The address is unusable: port 0, or an unspecified or multicast host.
+    /// The address is unusable: port 0, or an unspecified, multicast or broadcast host.
     #[error("{0} is no address that a member can be reached at")]
     Address(SocketAddr),
     /// The oldest version is above the newest.
@@ -94,17 +94,23 @@ impl<'a> RecordFields<'a> {
         let versions = parse_versions(flags, &mut rest)?;
         let address = parse_address(flags & FLAG_IPV6 != 0, take_address(flags, &mut rest)?);
         check_address(address)?;
+        if address.ip() != address.ip().to_canonical() {
+            return Err(RecordError::NotCanonical("address"));
+        }
         let name = parse_name(flags, &mut rest)?;
         let metadata = parse_metadata(flags, &mut rest)?;
         Ok(Self { address, versions, name, metadata, later: rest })
     }
 
-    /// Writes the record of these fields.
+    /// Writes the record of these fields. An IPv4 address in IPv6's clothes (`::ffff:a.b.c.d`) is
+    /// written as IPv4, for peers compare it with where datagrams come from; scope and flow label
+    /// mean nothing to them and are left out.
     ///
     /// # Errors
     /// When a field is out of its bounds (W7).
     pub fn build(&self) -> Result<Record, RecordError> {
-        check_address(self.address)?;
+        let host = self.address.ip().to_canonical();
+        check_address(SocketAddr::new(host, self.address.port()))?;
         check_name(self.name)?;
         if self.versions.min > self.versions.max {
             return Err(RecordError::Versions { min: self.versions.min, max: self.versions.max });
@@ -119,7 +125,7 @@ impl<'a> RecordFields<'a> {
             flags |= FLAG_VERSIONS;
             bytes.extend([self.versions.min, self.versions.max]);
         }
-        match self.address.ip() {
+        match host {
             IpAddr::V4(ip) => bytes.extend(ip.octets()),
             IpAddr::V6(ip) => {
                 flags |= FLAG_IPV6;
@@ -187,7 +193,8 @@ fn parse_address(ipv6: bool, bytes: &[u8]) -> SocketAddr {
 
 fn check_address(address: SocketAddr) -> Result<(), RecordError> {
     let ip = address.ip();
-    if address.port() == 0 || ip.is_unspecified() || ip.is_multicast() {
+    let many = ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST);
+    if address.port() == 0 || ip.is_unspecified() || many {
         return Err(RecordError::Address(address));
     }
     Ok(())
@@ -268,6 +275,7 @@ impl Record {
     }
 
     /// The bytes, as they came and as they go on.
+    #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         match &self.0 {
             Repr::Inline { length, bytes } => &bytes[..usize::from(*length)],

@@ -7,165 +7,151 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rand::rngs::Xoshiro256PlusPlus;
-use rand::{RngExt, SeedableRng};
-use tokio::sync::Notify;
+use rand::SeedableRng;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use crate::closing::{Closing, closed};
+use crate::faults::{Copies, Draws, Faults};
 use crate::transport::{Incoming, Transport};
+use crate::watched::Watched;
 
-/// Datagrams that are delayed at once; more are lost.
+/// Datagrams that are delayed at once; more are lost, and counted.
 const DELAYED_MAX: usize = 4_096;
 
+/// What a [`Faulty`] has done to datagrams.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FaultStats {
+    /// Lost by chance.
+    pub lost: u64,
+    /// Sent twice.
+    pub doubled: u64,
+    /// Lost by a cut, of those sent and those received.
+    pub cut: u64,
+    /// Copies lost because too many were delayed at once.
+    pub overflowed: u64,
+}
+
 #[derive(Debug)]
-struct Faults {
-    rng: Xoshiro256PlusPlus,
-    loss: u32,
-    duplication: u32,
-    delay: Range<Duration>,
+struct State {
+    draws: Draws,
+    faults: Faults,
     cut_to: BTreeSet<SocketAddr>,
     cut_from: BTreeSet<SocketAddr>,
-    cut_all: bool,
+    isolated: bool,
+    stats: FaultStats,
+}
+
+impl State {
+    fn is_cut_to(&self, address: SocketAddr) -> bool {
+        self.isolated || self.cut_to.contains(&address)
+    }
+
+    fn is_cut_from(&self, address: SocketAddr) -> bool {
+        self.isolated || self.cut_from.contains(&address)
+    }
+
+    /// Decides about a datagram that is sent. A cut does not change what is drawn for the others.
+    fn draw_copies(&mut self, to: SocketAddr) -> Copies {
+        let copies = self.faults.draw_copies(&mut self.draws);
+        if self.is_cut_to(to) {
+            self.stats.cut += 1;
+            return [None, None];
+        }
+        self.stats.lost += u64::from(copies[0].is_none());
+        self.stats.doubled += u64::from(copies[1].is_some());
+        copies
+    }
 }
 
 /// Decides the faults of one [`Faulty`] while it runs. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct FaultControl {
-    faults: Arc<Mutex<Faults>>,
-    changed: Arc<Notify>,
-}
+pub struct FaultControl(Arc<Watched<State>>);
 
 impl FaultControl {
-    fn lock(&self) -> MutexGuard<'_, Faults> {
-        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn change(&self, change: impl FnOnce(&mut Faults)) {
-        change(&mut self.lock());
-        self.changed.notify_waiters();
+    fn new(seed: u64) -> Self {
+        Self(Arc::new(Watched::new(State {
+            draws: Draws::seed_from_u64(seed),
+            faults: Faults::default(),
+            cut_to: BTreeSet::new(),
+            cut_from: BTreeSet::new(),
+            isolated: false,
+            stats: FaultStats::default(),
+        })))
     }
 
     /// Loses so many of 1,000 datagrams that are sent.
     pub fn lose(&self, per_mille: u32) {
-        self.change(|faults| faults.loss = per_mille);
+        self.0.change(|state| state.faults.loss = per_mille);
     }
 
     /// Doubles so many of 1,000 datagrams that are sent.
     pub fn duplicate(&self, per_mille: u32) {
-        self.change(|faults| faults.duplication = per_mille);
+        self.0.change(|state| state.faults.duplication = per_mille);
     }
 
     /// Delays each datagram and exchange by a random time of this range; unequal delays reorder.
     pub fn delay(&self, range: Range<Duration>) {
-        self.change(|faults| faults.delay = range);
+        self.0.change(|state| state.faults.delay = range);
     }
 
     /// Nothing that this side sends reaches `address`: datagrams are lost, exchanges hang.
     pub fn cut_to(&self, address: SocketAddr) {
-        self.change(|faults| {
-            faults.cut_to.insert(address);
+        self.0.change(|state| {
+            state.cut_to.insert(address);
         });
     }
 
     /// No datagram of `address` reaches this side. Exchanges come from passing ports and cannot
     /// be told apart by address: cut them on their own side.
     pub fn cut_from(&self, address: SocketAddr) {
-        self.change(|faults| {
-            faults.cut_from.insert(address);
+        self.0.change(|state| {
+            state.cut_from.insert(address);
         });
     }
 
-    /// This side is cut off from everybody: nothing goes out, nothing comes in.
+    /// This side is cut off from everybody: nothing goes out, nothing comes in. A request that was
+    /// accepted before can still be answered.
     pub fn isolate(&self) {
-        self.change(|faults| faults.cut_all = true);
+        self.0.change(|state| state.isolated = true);
     }
 
     /// Ends all cuts. Loss, duplication and delay stay.
     pub fn heal(&self) {
-        self.change(|faults| {
-            faults.cut_to.clear();
-            faults.cut_from.clear();
-            faults.cut_all = false;
+        self.0.change(|state| {
+            state.cut_to.clear();
+            state.cut_from.clear();
+            state.isolated = false;
         });
     }
 
-    fn is_cut_to(&self, address: SocketAddr) -> bool {
-        let faults = self.lock();
-        faults.cut_all || faults.cut_to.contains(&address)
-    }
-
-    fn is_cut_from(&self, address: SocketAddr) -> bool {
-        let faults = self.lock();
-        faults.cut_all || faults.cut_from.contains(&address)
-    }
-
-    fn is_isolated(&self) -> bool {
-        self.lock().cut_all
-    }
-
-    /// How often a datagram arrives, and how late each time.
-    fn fates(&self) -> Vec<Duration> {
-        let mut faults = self.lock();
-        let (loss, duplication) = (faults.loss, faults.duplication);
-        let copies = match (faults.hits(loss), faults.hits(duplication)) {
-            (true, _) => 0,
-            (false, false) => 1,
-            (false, true) => 2,
-        };
-        (0..copies).map(|_| faults.draw_delay()).collect()
-    }
-
-    /// Waits until exchanges with `address` are not cut.
-    async fn passable(&self, address: SocketAddr) {
-        loop {
-            let mut changed = std::pin::pin!(self.changed.notified());
-            changed.as_mut().enable();
-            if !self.is_cut_to(address) {
-                return;
-            }
-            changed.await;
-        }
-    }
-}
-
-impl Faults {
-    fn hits(&mut self, per_mille: u32) -> bool {
-        per_mille > 0 && self.rng.random_range(0..1_000) < per_mille
-    }
-
-    fn draw_delay(&mut self) -> Duration {
-        if self.delay.is_empty() {
-            return self.delay.start;
-        }
-        self.rng.random_range(self.delay.clone())
+    /// What was done so far.
+    pub fn stats(&self) -> FaultStats {
+        self.0.lock().stats
     }
 }
 
 /// A transport that loses, doubles, delays and cuts what another one carries. The same seed and
-/// the same sends have the same faults.
+/// the same calls have the same faults. Every copy that arrives is whole: faults of the bytes
+/// themselves are not among them.
 #[derive(Debug)]
 pub struct Faulty<T> {
     inner: Arc<T>,
     control: FaultControl,
     delayed: Mutex<JoinSet<()>>,
+    closing: Closing,
 }
 
 impl<T: Transport> Faulty<T> {
     /// A transport without faults until its control says otherwise.
     pub fn new(inner: T, seed: u64) -> Self {
-        let faults = Faults {
-            rng: Xoshiro256PlusPlus::seed_from_u64(seed),
-            loss: 0,
-            duplication: 0,
-            delay: Duration::ZERO..Duration::ZERO,
-            cut_to: BTreeSet::new(),
-            cut_from: BTreeSet::new(),
-            cut_all: false,
-        };
-        let control =
-            FaultControl { faults: Arc::new(Mutex::new(faults)), changed: Arc::new(Notify::new()) };
-        Self { inner: Arc::new(inner), control, delayed: Mutex::default() }
+        Self {
+            inner: Arc::new(inner),
+            control: FaultControl::new(seed),
+            delayed: Mutex::default(),
+            closing: Closing::new(),
+        }
     }
 
     /// What decides its faults; to be kept when the transport is given away.
@@ -180,12 +166,48 @@ impl<T: Transport> Faulty<T> {
     fn send_later(&self, delay: Duration, payload: &[u8], to: SocketAddr) {
         let mut delayed = self.delayed();
         while delayed.try_join_next().is_some() {}
-        if delayed.len() < DELAYED_MAX {
-            let (inner, payload) = (Arc::clone(&self.inner), payload.to_vec());
-            delayed.spawn(async move {
-                sleep(delay).await;
+        if delayed.len() >= DELAYED_MAX {
+            self.control.0.lock().stats.overflowed += 1;
+            return;
+        }
+        // What is under way does not keep a dropped transport's address.
+        let (inner, payload) = (Arc::downgrade(&self.inner), payload.to_vec());
+        delayed.spawn(async move {
+            sleep(delay).await;
+            if let Some(inner) = inner.upgrade() {
                 let _ = inner.send_to(&payload, to).await;
-            });
+            }
+        });
+    }
+
+    async fn delayed_exchange(
+        &self,
+        to: SocketAddr,
+        request: Vec<u8>,
+    ) -> io::Result<Option<Vec<u8>>> {
+        let delay = {
+            let State { faults, draws, .. } = &mut *self.control.0.lock();
+            faults.draw_delay(draws)
+        };
+        if !delay.is_zero() {
+            sleep(delay).await;
+        }
+        self.control.0.until(|state| !state.is_cut_to(to)).await;
+        let reply = self.inner.exchange(to, request).await;
+        // A cut that came meanwhile holds back the reply.
+        self.control.0.until(|state| !state.is_cut_to(to)).await;
+        reply
+    }
+
+    /// Accepts while not isolated: requests that come meanwhile stay where they are, unanswered.
+    async fn accept_unless_isolated(&self) -> io::Result<Incoming> {
+        loop {
+            self.control.0.until(|state| !state.isolated).await;
+            tokio::select! {
+                biased;
+                () = self.control.0.until(|state| state.isolated) => {}
+                incoming = self.inner.accept() => return incoming,
+            }
         }
     }
 }
@@ -200,10 +222,15 @@ impl<T: Transport> Transport for Faulty<T> {
     }
 
     async fn send_to(&self, payload: &[u8], to: SocketAddr) -> io::Result<()> {
-        if self.control.is_cut_to(to) {
-            return Ok(());
+        if self.closing.is_closed() {
+            return Err(closed());
         }
-        for delay in self.control.fates() {
+        if payload.len() > self.max_datagram() {
+            // Nothing to lose: the error is the caller's, whatever the weather.
+            return self.inner.send_to(payload, to).await;
+        }
+        let copies = self.control.0.lock().draw_copies(to);
+        for delay in copies.into_iter().flatten() {
             if delay.is_zero() {
                 self.inner.send_to(payload, to).await?;
             } else {
@@ -216,34 +243,24 @@ impl<T: Transport> Transport for Faulty<T> {
     async fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         loop {
             let (length, from) = self.inner.recv_from(buffer).await?;
-            if !self.control.is_cut_from(from) {
+            let mut state = self.control.0.lock();
+            if !state.is_cut_from(from) {
                 return Ok((length, from));
             }
+            state.stats.cut += 1;
         }
     }
 
     async fn exchange(&self, to: SocketAddr, request: Vec<u8>) -> io::Result<Option<Vec<u8>>> {
-        let delay = self.control.lock().draw_delay();
-        if !delay.is_zero() {
-            sleep(delay).await;
-        }
-        self.control.passable(to).await;
-        let reply = self.inner.exchange(to, request).await;
-        // A cut that came meanwhile holds back the reply.
-        self.control.passable(to).await;
-        reply
+        self.closing.or_closed(self.delayed_exchange(to, request)).await
     }
 
     async fn accept(&self) -> io::Result<Incoming> {
-        loop {
-            let incoming = self.inner.accept().await?;
-            if !self.control.is_isolated() {
-                return Ok(incoming);
-            }
-        }
+        self.closing.or_closed(self.accept_unless_isolated()).await
     }
 
     async fn close(&self) {
+        self.closing.close();
         let mut delayed = std::mem::take(&mut *self.delayed());
         delayed.shutdown().await;
         self.inner.close().await;

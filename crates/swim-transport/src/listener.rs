@@ -1,41 +1,56 @@
 //! The accepting side of TCP: many slow askers must not keep out one honest one.
 
-use std::collections::HashMap;
+use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Mutex, mpsc};
-use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::{sleep, timeout};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::framing::Framing;
+use crate::connections::{Connections, End, Turn, TurnCell};
+use crate::framing::{Framing, read_frame};
+use crate::sockets::plain;
 use crate::transport::{Incoming, Responder};
-use crate::udp_tcp::{UdpTcpConfig, plain, read_frame};
+use crate::udp_tcp::UdpTcpConfig;
 
-/// Requests that wait for the node.
+/// Requests that wait for the node; further ones wait with their connections.
 const WAITING_MAX: usize = 64;
 /// How long to rest when the system has no more descriptors.
 const REST: Duration = Duration::from_millis(50);
 
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct ListenerCounters {
-    pub(crate) accepted: u64,
-    pub(crate) refused: u64,
-    pub(crate) timed_out: u64,
-    pub(crate) invalid: u64,
+/// What became of the connections.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) accepted: AtomicU64,
+    pub(crate) answered: AtomicU64,
+    pub(crate) silent: AtomicU64,
+    pub(crate) broken: AtomicU64,
+    pub(crate) invalid: AtomicU64,
+    pub(crate) timed_out: AtomicU64,
+    pub(crate) displaced: AtomicU64,
+    pub(crate) unanswered: AtomicU64,
+    pub(crate) accept_failed: AtomicU64,
 }
 
-#[derive(Debug, Default)]
-struct Counters {
-    accepted: AtomicU64,
-    refused: AtomicU64,
-    timed_out: AtomicU64,
-    invalid: AtomicU64,
+impl Counters {
+    fn count(&self, end: End) {
+        count(match end {
+            End::Answered => &self.answered,
+            End::Silent => &self.silent,
+            End::Broken => &self.broken,
+            End::Invalid => &self.invalid,
+            End::TimedOut => &self.timed_out,
+            End::Displaced => &self.displaced,
+            End::Unanswered => &self.unanswered,
+        });
+    }
 }
 
 fn count(counter: &AtomicU64) {
@@ -46,163 +61,154 @@ fn count(counter: &AtomicU64) {
 #[derive(Debug)]
 pub(crate) struct Listener {
     requests: Mutex<mpsc::Receiver<Incoming>>,
-    task: StdMutex<Option<JoinHandle<()>>>,
+    task: Mutex<Option<JoinHandle<()>>>,
     counters: Arc<Counters>,
 }
 
 impl Listener {
+    /// Accepts until `closing` is over.
     pub(crate) fn start<F: Framing>(
         tcp: TcpListener,
         framing: Arc<F>,
         config: UdpTcpConfig,
+        closing: impl Future<Output = ()> + Send + 'static,
     ) -> Self {
         let (sender, receiver) = mpsc::channel(WAITING_MAX);
         let counters = Arc::new(Counters::default());
-        let connection = Connection { framing, sender, counters: Arc::clone(&counters), config };
-        let task = tokio::spawn(accept_all(tcp, connection));
-        Self { requests: Mutex::new(receiver), task: StdMutex::new(Some(task)), counters }
+        let connections = Connections::new(config.connections_max, config.patience);
+        let service = Service { framing, sender, limit: config.request_timeout };
+        let counting = Arc::clone(&counters);
+        let task = tokio::spawn(async move {
+            accept_all(tcp, service, connections, &counting, closing).await;
+        });
+        Self { requests: Mutex::new(receiver), task: Mutex::new(Some(task)), counters }
     }
 
     pub(crate) async fn next(&self) -> Option<Incoming> {
         self.requests.lock().await.recv().await
     }
 
-    pub(crate) fn counters(&self) -> ListenerCounters {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let Counters { accepted, refused, timed_out, invalid } = &*self.counters;
-        ListenerCounters {
-            accepted: read(accepted),
-            refused: read(refused),
-            timed_out: read(timed_out),
-            invalid: read(invalid),
-        }
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
     }
 
-    /// Ends the tasks, and returns when their sockets are closed.
-    pub(crate) async fn stop(&self) {
-        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(task) = task {
-            task.abort();
-            let _ = task.await;
+    /// Returns when the tasks have ended and their sockets are closed.
+    pub(crate) async fn ended(&self) {
+        let mut task = self.task.lock().await;
+        if let Some(running) = task.as_mut() {
+            let _ = running.await;
+            *task = None;
         }
     }
 }
 
-impl Drop for Listener {
-    fn drop(&mut self) {
-        let task = self.task.get_mut().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(task) = task {
-            task.abort();
+/// Takes connections one by one. While all places are taken it holds the one that is next, and the
+/// others wait in the backlog: nobody is refused.
+async fn accept_all<F: Framing>(
+    tcp: TcpListener,
+    service: Service<F>,
+    mut connections: Connections,
+    counters: &Counters,
+    closing: impl Future<Output = ()>,
+) {
+    let mut closing = pin!(closing);
+    let mut waiting: Option<(TcpStream, SocketAddr)> = None;
+    let mut rested = Instant::now();
+    loop {
+        if connections.has_room()
+            && let Some((stream, from)) = waiting.take()
+        {
+            count(&counters.accepted);
+            let service = service.clone();
+            connections.start(from.ip(), |turn| service.serve(stream, from, turn));
+        }
+        let one_must_go = waiting.is_some() && !connections.is_one_leaving();
+        let patience_ends = one_must_go.then(|| connections.patience_ends());
+        tokio::select! {
+            biased;
+            () = &mut closing => break,
+            Some(end) = connections.next_end() => counters.count(end),
+            accepted = accept(&tcp, rested), if waiting.is_none() => match accepted {
+                Ok((stream, from)) => waiting = Some((stream, plain(from))),
+                Err(error) => {
+                    count(&counters.accept_failed);
+                    if !is_about_the_asker(&error) {
+                        rested = Instant::now() + REST;
+                    }
+                }
+            },
+            Some(()) = sleep_until_some(patience_ends) => connections.displace(Instant::now()),
         }
     }
+    drop((tcp, waiting));
+    connections.shutdown().await;
 }
 
-struct Connection<F> {
+async fn sleep_until_some(at: Option<Instant>) -> Option<()> {
+    sleep_until(at?).await;
+    Some(())
+}
+
+async fn accept(tcp: &TcpListener, rested: Instant) -> io::Result<(TcpStream, SocketAddr)> {
+    if Instant::now() < rested {
+        sleep_until(rested).await;
+    }
+    tcp.accept().await
+}
+
+/// An asker who was gone before it was accepted is no reason to rest.
+fn is_about_the_asker(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+/// What each connection is given.
+struct Service<F> {
     framing: Arc<F>,
     sender: mpsc::Sender<Incoming>,
-    counters: Arc<Counters>,
-    config: UdpTcpConfig,
+    limit: Duration,
 }
 
-impl<F> Clone for Connection<F> {
+impl<F> Clone for Service<F> {
     fn clone(&self) -> Self {
-        Self {
-            framing: Arc::clone(&self.framing),
-            sender: self.sender.clone(),
-            counters: Arc::clone(&self.counters),
-            config: self.config.clone(),
-        }
+        let (framing, sender) = (Arc::clone(&self.framing), self.sender.clone());
+        Self { framing, sender, limit: self.limit }
     }
 }
 
-/// The connections that are open, by address.
-#[derive(Default)]
-struct Open {
-    tasks: JoinSet<IpAddr>,
-    by_address: HashMap<IpAddr, usize>,
-}
-
-impl Open {
-    fn admits(&self, from: IpAddr, config: &UdpTcpConfig) -> bool {
-        let open = self.tasks.len();
-        let of_address = self.by_address.get(&from).copied().unwrap_or(0);
-        open < config.connections_max
-            && (2 * open < config.connections_max || of_address < config.connections_per_address)
-    }
-
-    fn on_end(&mut self, from: IpAddr) {
-        if let Some(count) = self.by_address.get_mut(&from) {
-            *count -= 1;
-            if *count == 0 {
-                self.by_address.remove(&from);
-            }
-        }
-    }
-}
-
-async fn accept_all<F: Framing>(tcp: TcpListener, connection: Connection<F>) {
-    let mut open = Open::default();
-    loop {
-        tokio::select! {
-            Some(ended) = open.tasks.join_next() => {
-                if let Ok(from) = ended {
-                    open.on_end(from);
-                }
-            }
-            accepted = tcp.accept() => match accepted {
-                Ok((stream, from)) => admit(stream, plain(from), &connection, &mut open),
-                // Out of descriptors, or the asker is gone already: not for ever.
-                Err(_) => sleep(REST).await,
-            },
-        }
-    }
-}
-
-fn admit<F: Framing>(
-    stream: TcpStream,
-    from: SocketAddr,
-    connection: &Connection<F>,
-    open: &mut Open,
-) {
-    if !open.admits(from.ip(), &connection.config) {
-        count(&connection.counters.refused);
-        return;
-    }
-    count(&connection.counters.accepted);
-    *open.by_address.entry(from.ip()).or_default() += 1;
-    let connection = connection.clone();
-    open.tasks.spawn(async move {
-        connection.serve(stream, from).await;
-        from.ip()
-    });
-}
-
-impl<F: Framing> Connection<F> {
-    async fn serve(self, mut stream: TcpStream, from: SocketAddr) {
-        let limit = self.config.request_timeout;
-        match timeout(limit, read_frame(&mut stream, &*self.framing)).await {
-            Ok(Ok(Some(frame))) => {
-                let _ = timeout(limit, self.answer(&mut stream, from, frame)).await;
-            }
-            Ok(Ok(None)) => {}
-            Ok(Err(_)) => count(&self.counters.invalid),
-            Err(_) => count(&self.counters.timed_out),
+impl<F: Framing> Service<F> {
+    async fn serve(self, mut stream: TcpStream, from: SocketAddr, turn: TurnCell) -> End {
+        let read = timeout(self.limit, read_frame(&mut stream, &*self.framing)).await;
+        let frame = match read {
+            Ok(Ok(Some(frame))) => frame,
+            Ok(Ok(None)) => return End::Silent,
+            Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => return End::Invalid,
+            Ok(Err(_)) => return End::Broken,
+            Err(_) => return End::TimedOut,
+        };
+        turn.set(Turn::Node);
+        let Ok(reply) = timeout(self.limit, self.ask(from, frame)).await else {
+            return End::Unanswered;
+        };
+        turn.set(Turn::Peer(Instant::now()));
+        match timeout(self.limit, write(stream, reply)).await {
+            Ok(Ok(())) => End::Answered,
+            Ok(Err(_)) => End::Broken,
+            Err(_) => End::TimedOut,
         }
     }
 
-    async fn answer(
-        &self,
-        stream: &mut TcpStream,
-        from: SocketAddr,
-        frame: Vec<u8>,
-    ) -> io::Result<()> {
+    /// Hands the request on, and waits for the reply, if there is to be one.
+    async fn ask(&self, from: SocketAddr, frame: Vec<u8>) -> Option<Vec<u8>> {
         let (responder, reply) = Responder::channel();
-        if self.sender.send(Incoming { from, frame, responder }).await.is_err() {
-            return Ok(());
-        }
-        if let Ok(frame) = reply.await {
-            stream.write_all(&frame).await?;
-        }
-        stream.shutdown().await
+        self.sender.send(Incoming { from, frame, responder }).await.ok()?;
+        reply.await.ok()
     }
+}
+
+async fn write(mut stream: TcpStream, reply: Option<Vec<u8>>) -> io::Result<()> {
+    if let Some(frame) = reply {
+        stream.write_all(&frame).await?;
+    }
+    stream.shutdown().await
 }

@@ -11,15 +11,19 @@ use crate::batch::Batch;
 /// Two planes: datagrams, which may be lost, doubled and reordered, and exchanges, which either
 /// succeed or fail. All methods may be called at the same time.
 ///
-/// After [`close`](Self::close) every call ends with an error.
+/// [`close`](Self::close) ends every call that waits and every later one with an error.
+///
+/// [`conformance`](crate::conformance) checks all of this on any implementation.
 pub trait Transport: Send + Sync + 'static {
     /// Where this side is reached, as far as it knows itself. Never port 0.
     fn local_addr(&self) -> SocketAddr;
 
-    /// The most bytes that one datagram carries.
+    /// The most bytes that one datagram carries. It arrives whole or not at all, whatever its
+    /// length.
     fn max_datagram(&self) -> usize;
 
-    /// Sends a datagram. That it was sent does not mean that it arrives.
+    /// Sends a datagram. That it was sent does not mean that it arrives. It does not wait for
+    /// long, for whoever sends also has probes to answer: what finds no room soon is lost.
     ///
     /// # Errors
     /// When it could not be sent: too long, no route, closed.
@@ -29,8 +33,9 @@ pub trait Transport: Send + Sync + 'static {
         to: SocketAddr,
     ) -> impl Future<Output = io::Result<()>> + Send;
 
-    /// Receives a datagram into `buffer`: its length and where it came from. What is longer than
-    /// the buffer is cut. Dropping the future loses nothing.
+    /// Receives a datagram into `buffer`: its length and where it came from, which is where an
+    /// answer goes. What is longer than the buffer is cut, or lost on systems that cannot cut.
+    /// Dropping the future loses nothing.
     ///
     /// # Errors
     /// When closed, or when the plane has failed.
@@ -72,7 +77,7 @@ pub trait Transport: Send + Sync + 'static {
     fn accept(&self) -> impl Future<Output = io::Result<Incoming>> + Send;
 
     /// Stops, and returns when the address is free again. By itself it does nothing, which is
-    /// right for what frees everything when it is dropped.
+    /// enough for one that is only ever dropped, and frees everything then.
     fn close(&self) -> impl Future<Output = ()> + Send {
         async {}
     }

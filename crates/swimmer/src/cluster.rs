@@ -27,7 +27,7 @@ pub use notices::Notices;
 pub use subscription::{Change, Subscription, Update};
 
 use crate::Member;
-use crate::node::{SendError, Stats, TooLong};
+use crate::node::{SendError, Stats};
 use driver::Command;
 use mirror::Mirror;
 use notices::NoticeBoard;
@@ -95,10 +95,7 @@ pub enum CommandError {
     /// The metadata does not fit a record.
     #[error(transparent)]
     Record(#[from] RecordError),
-    /// The payload does not fit.
-    #[error(transparent)]
-    TooLong(#[from] TooLong),
-    /// The message has no receiver.
+    /// The message does not fit, has no receiver, or this node has left.
     #[error(transparent)]
     Send(#[from] SendError),
     /// The member did not acknowledge the message in time; it may have got it.

@@ -3,8 +3,45 @@
 //! [`Cluster`] is a node on real sockets: start it, read its members, subscribe to its events.
 //! [`node::Node`] is the same protocol as a pure machine: time, randomness and bytes go in,
 //! intentions come out. It is all there is without the default feature `tokio`.
+//!
+//! ```
+//! # #[cfg(feature = "tokio")]
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use swimmer::{Cluster, Profile};
+//!
+//! let node = Cluster::builder("cluster1")
+//!     .listen("127.0.0.1:0".parse()?)
+//!     .profile(Profile::Local)
+//!     .start()
+//!     .await?;
+//! assert_eq!(node.members().present_count(), 1);
+//! node.leave().await?;
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "tokio"))]
+//! # fn main() {}
+//! ```
+//!
+//! # Where to look
+//!
+//! | to | see |
+//! |---|---|
+//! | start a node, with or without async | [`Builder`], [`block_on`] |
+//! | know who is there, and who comes and goes | [`Cluster::members`], [`Cluster::subscribe`], [`Event`] |
+//! | say something about a node, or to the others | [`Cluster::set_metadata`], [`Cluster::broadcast`], [`Cluster::send_reliable`] |
+//! | keep an identity over restarts | [`Builder::data_dir`], [`Builder::id`] |
+//! | tune it | [`Profile`], [`Config`] |
+//! | carry the bytes by other means | [`transport::Transport`], [`Builder::transport`] |
+//! | speak another wire | [`Codec`] and the messages in [`proto`], [`Builder::codec`] |
+//! | run the protocol by hand, or in a simulation | [`node`] |
+//!
+//! A program that does any of this depends on this crate alone: what the seams need is here under
+//! [`proto`] and [`transport`]. The folder `examples` has a short program for each.
 
 #![forbid(unsafe_code)]
+// Without the feature there is nothing to link to.
+#![cfg_attr(not(feature = "tokio"), allow(rustdoc::broken_intra_doc_links))]
 
 #[cfg(feature = "tokio")]
 mod cluster;
@@ -20,7 +57,17 @@ pub use cluster::{
 pub use event::{Death, DeathPath, Delivery, Event, Notice};
 pub use member::Member;
 pub use swim_membership::{Config, ConfigBuilder, ConfigError, Instant, Profile};
+/// What is said, and its bytes: for a [`Codec`] of one's own.
+pub use swim_proto as proto;
 pub use swim_proto::{
     Claim, ClusterName, ClusterNameError, Codec, Incarnation, NodeId, RecordError, RefusalReason,
     State,
 };
+/// How bytes travel: for a [`Transport`](swim_transport::Transport) of one's own.
+#[cfg(feature = "tokio")]
+pub use swim_transport as transport;
+
+/// The README's program is compiled with the documentation's.
+#[cfg(all(doctest, feature = "tokio"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -36,12 +36,12 @@ use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use swim_dissemination::{Outbox, SeenSet, Urgency, transmit_limit};
 use swim_membership::{
-    Action, Ask, Config, Event as MembershipEvent, EventKind, Instant, MemberIx, MemberView,
-    Membership, Tell, Who,
+    Action, Ask, Config, Event as MembershipEvent, EventKind, Instant, Lookup, MemberIx,
+    MemberView, Membership, Table, Tell, Who,
 };
 use swim_proto::{
-    BincodeCodec, ClusterName, Codec, Datagram, NodeId, RecordError, RecordFields, State, TinyId,
-    Versions,
+    BincodeCodec, Claim, ClusterName, Codec, Datagram, NodeId, RecordError, RecordFields, Seq,
+    State, Subject, TinyId, Versions,
 };
 
 pub use commands::{SendError, TooLong};
@@ -175,6 +175,20 @@ impl Node {
         })
     }
 
+    /// Takes over a whole table, as if everybody in it had been met long ago; for simulations and
+    /// benches, which cannot wait for so many joins. The own entry in it is left out.
+    pub fn adopt(&mut self, now: Instant, table: &Table) {
+        self.now = now;
+        self.membership.adopt(now, table);
+    }
+
+    /// Puts back a fault, for simulations.
+    #[cfg(feature = "known-bugs")]
+    #[doc(hidden)]
+    pub fn put_back(&mut self, bug: swim_membership::KnownBug) {
+        self.membership.put_back(bug);
+    }
+
     /// What is to be done next. To be called until it says [`Output::Wait`].
     pub fn poll_output(&mut self) -> Output<'_> {
         while let Some(pending) = self.pending.pop_front() {
@@ -225,7 +239,7 @@ impl Node {
 
     /// Whether there is anything to gossip and anybody to gossip it to.
     fn has_news(&self) -> bool {
-        !self.outbox.is_empty() && self.membership.table().present() > 0
+        !self.outbox.is_empty() && self.membership.table().present() > 0 && self.is_running()
     }
 
     /// The time that [`Output::Wait`] asked for has come, or more.
@@ -313,7 +327,7 @@ impl Node {
             return Some(self.membership.id());
         }
         match self.membership.table().find_tiny(tiny) {
-            swim_membership::Lookup::Found(ix) => Some(self.membership.view(ix).id),
+            Lookup::Found(ix) => Some(self.membership.view(ix).id),
             _ => None,
         }
     }
@@ -333,10 +347,46 @@ impl Node {
         member_of(&self.membership.local())
     }
 
+    /// Whether this node still speaks of itself as `member` says: cheaper than to compare it with
+    /// [`local`](Self::local), which allocates.
+    pub fn is_local(&self, member: &Member) -> bool {
+        let claim = self.membership.local_claim();
+        let fields = self.membership.local_record().fields();
+        member.id == self.membership.id()
+            && (member.incarnation, member.state) == (claim.incarnation, claim.state)
+            && (member.address, member.versions) == (fields.address, fields.versions)
+            && *member.name == *fields.name
+            && *member.metadata == *fields.metadata
+    }
+
     /// A member as it is held, or `None` if it is not, or is this node.
     pub fn member(&self, id: NodeId) -> Option<Member> {
         let ix = self.membership.table().find(id)?;
         Some(member_of(&self.membership.view(ix)))
+    }
+
+    /// Whether an ack of this number would end a probe, or be handed on: for checkers.
+    pub fn awaits_ack(&self, seq: Seq) -> bool {
+        self.membership.awaits_ack(seq)
+    }
+
+    /// What is held of a member that a message names so: for checkers.
+    pub fn find(&self, subject: Subject) -> Option<(NodeId, Claim)> {
+        match self.membership.table().find_subject(subject) {
+            Lookup::Found(ix) => Some((self.membership.view(ix).id, self.membership.claim(ix))),
+            Lookup::Unknown | Lookup::Ambiguous => None,
+        }
+    }
+
+    /// What this node claims of itself.
+    pub fn local_claim(&self) -> Claim {
+        self.membership.local().claim
+    }
+
+    /// What is held of a member, or `None` if nothing is; cheaper than [`member`](Self::member).
+    pub fn claim(&self, id: NodeId) -> Option<Claim> {
+        let ix = self.membership.table().find(id)?;
+        Some(self.membership.claim(ix))
     }
 
     /// All other members that are held: present, dead and left.
@@ -390,7 +440,7 @@ impl Node {
 
     /// Whether this node is alive, in its own words: it has not left.
     pub fn is_running(&self) -> bool {
-        self.membership.local().claim.state == State::Alive
+        self.membership.local_claim().state == State::Alive
     }
 }
 

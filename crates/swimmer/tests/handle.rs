@@ -7,6 +7,7 @@ mod support;
 use std::time::Duration;
 
 use support::{all_see_all, builder, event, soon, start, start_many, until};
+use swimmer::node::SendError;
 use swimmer::{Change, CommandError, Delivery, Event, Profile, block_on};
 
 #[tokio::test]
@@ -31,7 +32,7 @@ async fn a_broadcast_reaches_all_others_once() {
         }
     }
     let too_long = nodes[0].broadcast(vec![0; 513]).await;
-    assert!(matches!(too_long, Err(CommandError::TooLong(_))));
+    assert!(matches!(too_long, Err(CommandError::Send(SendError::TooLong(_)))));
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use swim_proto::{Datagram, Held, Incarnation, NodeId, Seq, State, Subject, TinyI
 
 use super::{Membership, Source};
 use crate::action::{Action, Tell, Via, Who};
+use crate::known_bug::KnownBug;
 use crate::relay::Relay;
 use crate::table::{Lookup, MemberIx};
 use crate::time::Instant;
@@ -27,7 +28,7 @@ impl Membership {
             Datagram::Ping { seq, target, from: asker, held } => {
                 self.on_ping(now, from, seq, target, asker, held);
             }
-            Datagram::Ack { seq } => self.on_ack(seq),
+            Datagram::Ack { seq } => self.on_ack_from(from, seq),
             Datagram::PingReq { seq, from: asker, target } => {
                 self.on_ping_req(now, from, seq, asker, target);
             }
@@ -72,16 +73,14 @@ impl Membership {
         let stale = self.on_held(now, held);
         let known = self.held_at(asker, from);
         let present = known.is_some_and(|ix| self.table.held(ix).claim().state.is_present());
-        let tell = match (present, stale) {
-            (true, true) => Tell::First(Who::Local),
-            (true, false) => Tell::News,
-            (false, _) => Tell::Nothing,
+        let tell = match (known, present) {
+            (Some(_), true) if stale => Tell::First(Who::Local),
+            (Some(_), true) => Tell::News,
+            // It is held dead or left, and yet it speaks: it must learn that, to refute (R1).
+            (Some(ix), false) => Tell::Verdict(ix),
+            (None, _) => Tell::Nothing,
         };
         self.send(from, Datagram::Ack { seq }, tell);
-        if let (Some(ix), false) = (known, present) {
-            // It is held dead or left, and yet it speaks: it must learn that, to refute (R1).
-            self.correct(now, from, Who::Member(ix));
-        }
     }
 
     /// What a peer holds of us. Returns whether it must be told better.
@@ -91,6 +90,15 @@ impl Membership {
             self.on_accusation(now, held.claim.incarnation);
         }
         held.claim != self.local.claim() || held.record != self.local.record.hash() as u16
+    }
+
+    fn on_ack_from(&mut self, from: SocketAddr, seq: Seq) {
+        if self.has_bug(KnownBug::AcksWithoutNumbers)
+            && let Some(open) = self.probes.to(|target| self.address(target) == from)
+        {
+            return self.on_ack(open);
+        }
+        self.on_ack(seq);
     }
 
     fn on_ack(&mut self, seq: Seq) {
@@ -171,7 +179,11 @@ impl Membership {
         }
         if self.is_local(subject) {
             self.send(from, Datagram::Gossip, Tell::Only(Who::Local));
-        } else if let Lookup::Found(ix) = self.table.find_subject(subject) {
+        } else if let Lookup::Found(ix) = self.table.find_subject(subject)
+            && self.table.held(ix).claim().state.is_present()
+        {
+            // Of the absent no more than their absence could be told, and that to nobody who
+            // never held them (T1).
             self.send(from, Datagram::Gossip, Tell::Record(ix));
         }
     }
@@ -191,7 +203,10 @@ impl Membership {
         }
         let source = Source { address: from, via: Via::Gossip };
         self.on_left(now, source, Subject::Full(id), incarnation);
-        self.send(from, Datagram::LeaveAck { seq }, Tell::Nothing);
+        let left = self.table.find(id).map(|ix| self.table.held(ix).claim().state);
+        if left == Some(State::Left) {
+            self.send(from, Datagram::LeaveAck { seq }, Tell::Nothing);
+        }
     }
 
     pub(super) fn is_local(&self, subject: Subject) -> bool {
@@ -212,20 +227,24 @@ impl Membership {
         self.actions.push_back(Action::Send { to, message, tell });
     }
 
-    /// Answers a stale claim with what is held, once per sender and period (G6).
-    pub(super) fn correct(&mut self, now: Instant, to: SocketAddr, who: Who) {
-        if self.may_answer(now, to) {
-            self.counters.corrections += 1;
-            self.send(to, Datagram::Correction, Tell::Only(who));
+    /// Answers what somebody has said in a datagram: a present member, once a period (G6).
+    pub(super) fn answer(
+        &mut self,
+        now: Instant,
+        source: Source,
+        message: Datagram<'static>,
+        tell: Tell,
+    ) {
+        if self.may_answer(now, source.address) {
+            self.send(source.address, message, tell);
         }
     }
 
     /// Asks whoever spoke of a member for its record, once per sender and period (M4).
     pub(super) fn ask_record(&mut self, now: Instant, source: Source, subject: Subject) {
-        if !matches!(source.via, Via::Exchange(_)) && self.may_answer(now, source.address) {
+        if source.via.peer().is_none() {
             let from = self.local.tiny;
-            let message = Datagram::RecordRequest { from, subject };
-            self.send(source.address, message, Tell::Nothing);
+            self.answer(now, source, Datagram::RecordRequest { from, subject }, Tell::Nothing);
         }
     }
 
@@ -242,6 +261,7 @@ impl Membership {
             return false;
         }
         self.answered.push(to);
-        true
+        // The look through the table is dear, so that it comes last: at most 64 times a period.
+        self.table.present_members().iter().any(|&ix| self.address(ix) == to)
     }
 }

@@ -1,12 +1,13 @@
 //! News about members: the rules of merging (M1 to M6).
 
+use core::net::SocketAddr;
+
 use swim_proto::limits::INCARNATION_JUMP_MAX;
-use swim_proto::{
-    Accusers, Claim, HashDomain, Incarnation, NodeId, Part, Record, State, Subject, hash64,
-};
+use swim_proto::{Accusers, Claim, Datagram, Incarnation, NodeId, Part, Record, State, Subject};
 
 use super::{CONTRADICTIONS_MAX, Membership, Source};
-use crate::action::{Action, EventKind, Via, Who};
+use crate::action::{Action, Ask, EventKind, Tell, Via, Who};
+use crate::known_bug::KnownBug;
 use crate::suspicion::{Suspicion, SuspicionTimes};
 use crate::table::{Lookup, MemberIx};
 use crate::time::Instant;
@@ -14,7 +15,7 @@ use crate::time::Instant;
 impl Membership {
     /// A part of a datagram or frame. User broadcasts are not for this layer.
     pub fn handle_part(&mut self, now: Instant, source: Source, part: &Part<'_>) {
-        if self.local.state == State::Left {
+        if self.local.state == State::Left || self.is_echo(part) {
             return;
         }
         match *part {
@@ -32,6 +33,13 @@ impl Membership {
         }
     }
 
+    /// Whether a part says just what is held: nearly all that is said at rest.
+    fn is_echo(&self, part: &Part<'_>) -> bool {
+        let Part::Alive { id, incarnation, record } = *part else { return false };
+        let found = self.table.find(id);
+        found.is_some_and(|ix| self.table.held(ix).is_word(incarnation, record))
+    }
+
     /// What an exchange said that is older than what is held: to be told back in it (E3).
     pub fn take_contradictions(&mut self, mut each: impl FnMut(&Self, Who) -> bool) {
         let mut contradictions = core::mem::take(&mut self.contradictions);
@@ -45,7 +53,8 @@ impl Membership {
 
     /// The parts that [`take_contradictions`](Self::take_contradictions) would tell back.
     pub fn peek_contradictions(&self, mut each: impl FnMut(&Part<'_>)) {
-        self.contradictions.iter().filter_map(|&who| self.part(who)).for_each(|part| each(&part));
+        let others = self.contradictions.iter().filter(|&&who| who != Who::Local);
+        others.filter_map(|&who| self.part(who)).for_each(|part| each(&part));
     }
 
     /// Drops what [`take_contradictions`](Self::take_contradictions) has left.
@@ -68,7 +77,7 @@ impl Membership {
         record: &[u8],
     ) {
         if id == self.local.id {
-            self.on_own_alive(now, incarnation, record);
+            self.on_own_alive(now, source, incarnation, record);
         } else if let Some(ix) = self.table.find(id) {
             self.on_known_alive(now, source, ix, incarnation, record);
         } else {
@@ -92,15 +101,16 @@ impl Membership {
             self.counters.ids_crowded += 1;
             return;
         }
-        // One who was never held counts as held at 0, or the first rumour could burn its identity.
-        if incarnation.0 > INCARNATION_JUMP_MAX && source.via != Via::Exchange(id) {
-            self.counters.claims_jumped += 1;
-            return;
-        }
         let Ok(record) = Record::parse(record) else {
             self.counters.records_bad += 1;
             return;
         };
+        // One who was never held counts as held at 0, or the first rumour could burn its identity.
+        if incarnation.0 > INCARNATION_JUMP_MAX && !source.is_owner(id, &record) {
+            self.counters.claims_jumped += 1;
+            self.verify(now, record.address());
+            return;
+        }
         let claim = Claim::new(incarnation, State::Alive);
         let ix = self.table.insert(id, claim, record, &mut self.rng);
         self.arm_probe(now);
@@ -127,24 +137,35 @@ impl Membership {
             self.on_not_newer(now, source, ix, claim);
             return;
         }
-        if self.jumps(ix, incarnation) && source.via != Via::Exchange(id) {
-            self.counters.claims_jumped += 1;
+        if self.has_bug(KnownBug::LeftForGood) && held.state == State::Left {
             return;
         }
-        let record_updated = match self.merge_record(ix, incarnation, record) {
-            Ok(updated) => updated,
-            Err(()) => {
-                self.counters.records_bad += 1;
-                return;
-            }
+        let Ok(record) = Record::parse(record) else {
+            self.counters.records_bad += 1;
+            return;
         };
+        if self.jumps(ix, incarnation) && !source.is_owner(id, &record) {
+            self.counters.claims_jumped += 1;
+            self.verify(now, record.address());
+            return;
+        }
+        if newer && self.has_no_room_for(held) {
+            self.counters.members_full += 1;
+            return;
+        }
+        let replaces = self.record_replaces(ix, incarnation, &record);
+        let record_updated = replaces && record != *self.table.held(ix).record();
         if newer {
             self.set_claim(now, ix, claim, Accusers::new());
-            match held.state {
-                State::Alive => {}
-                State::Suspect | State::Dead => self.emit(ix, EventKind::Up),
-                State::Left => self.emit(ix, EventKind::Joined),
-            }
+        }
+        if replaces {
+            // After the claim, which bounds the record's number.
+            self.table.set_record(ix, record, incarnation);
+        }
+        match held.state {
+            State::Suspect | State::Dead if newer => self.emit(ix, EventKind::Up),
+            State::Left if newer => self.emit(ix, EventKind::Joined),
+            _ => {}
         }
         if record_updated {
             self.on_changed(ix);
@@ -161,25 +182,15 @@ impl Membership {
         }
     }
 
-    /// The record register: the larger of (incarnation, hash of the bytes) (M1). Returns whether
-    /// the bytes have changed.
-    fn merge_record(
-        &mut self,
-        ix: MemberIx,
-        incarnation: Incarnation,
-        bytes: &[u8],
-    ) -> Result<bool, ()> {
+    /// The record register: the larger of (incarnation, hash of the bytes) (M1).
+    fn record_replaces(&self, ix: MemberIx, incarnation: Incarnation, record: &Record) -> bool {
         let entry = self.table.held(ix);
-        let same = entry.record().as_bytes() == bytes;
-        let replaces = (incarnation, hash64(HashDomain::Record, bytes))
-            > (entry.record_incarnation(), entry.record().hash());
-        if !replaces {
-            return Ok(false);
-        }
-        let record =
-            if same { entry.record().clone() } else { Record::parse(bytes).map_err(|_| ())? };
-        self.table.set_record(ix, record, incarnation);
-        Ok(!same)
+        (incarnation, record.hash()) > (entry.record_incarnation(), entry.record().hash())
+    }
+
+    /// Whether a member that comes back would be one too many (T2).
+    fn has_no_room_for(&self, held: Claim) -> bool {
+        !held.state.is_present() && self.table.present() >= self.config.members_max() as usize
     }
 
     pub(super) fn on_suspect(
@@ -191,7 +202,7 @@ impl Membership {
         accusers: Accusers,
     ) {
         if self.is_local(subject) {
-            self.on_accusation(now, incarnation);
+            self.on_accused(now, source, incarnation);
             return;
         }
         let Some(ix) = self.find_or_ask(now, source, subject) else { return };
@@ -201,8 +212,10 @@ impl Membership {
             self.confirm(ix, accusers);
         } else if !claim.supersedes(held) {
             self.on_not_newer(now, source, ix, claim);
-        } else if self.jumps(ix, incarnation) {
+        } else if self.jumps(ix, incarnation.next()) {
             self.counters.claims_jumped += 1;
+        } else if self.has_no_room_for(held) {
+            self.counters.members_full += 1;
         } else {
             self.suspect(now, ix, incarnation, accusers);
             if incarnation > self.table.held(ix).record_incarnation() {
@@ -263,7 +276,7 @@ impl Membership {
         accusers: Accusers,
     ) {
         if self.is_local(subject) {
-            self.on_accusation(now, incarnation);
+            self.on_accused(now, source, incarnation);
             return;
         }
         let Some(ix) = self.find_held(subject) else { return };
@@ -271,9 +284,9 @@ impl Membership {
         let held = self.table.held(ix).claim();
         if !claim.supersedes(held) {
             self.on_not_newer(now, source, ix, claim);
-        } else if self.jumps(ix, incarnation) {
+        } else if self.jumps(ix, incarnation.next()) {
             self.counters.claims_jumped += 1;
-        } else if source.via == Via::Gossip || !held.state.is_present() {
+        } else if source.via.is_gossip() || !held.state.is_present() {
             self.declare_dead(now, ix, incarnation, accusers, false);
         } else {
             self.doubt(now, source, ix, incarnation, accusers);
@@ -290,9 +303,9 @@ impl Membership {
         incarnation: Incarnation,
         accusers: Accusers,
     ) {
-        let accusers = match source.via {
-            Via::Exchange(responder) => Accusers::from_iter([responder.short(self.tag).tiny()]),
-            Via::Correction | Via::Gossip => accusers,
+        let accusers = match source.via.peer() {
+            Some(peer) => Accusers::from_iter([peer.short(self.tag).tiny()]),
+            None => accusers,
         };
         let suspicion = Claim::new(incarnation, State::Suspect);
         let held = self.table.held(ix).claim();
@@ -312,7 +325,12 @@ impl Membership {
         accusers: Accusers,
         own: bool,
     ) {
-        let present = self.table.held(ix).claim().state.is_present();
+        let held = self.table.held(ix).claim();
+        let present = held.state.is_present();
+        let incarnation = match self.has_bug(KnownBug::DeathKeepsNumber) {
+            true => held.incarnation,
+            false => incarnation,
+        };
         self.set_claim(now, ix, Claim::new(incarnation, State::Dead), accusers);
         if present {
             let health = self.health.score();
@@ -329,7 +347,7 @@ impl Membership {
         incarnation: Incarnation,
     ) {
         if self.is_local(subject) {
-            self.on_accusation(now, incarnation);
+            self.on_accused(now, source, incarnation);
             return;
         }
         let Some(ix) = self.find_held(subject) else { return };
@@ -337,32 +355,40 @@ impl Membership {
         let held = self.table.held(ix).claim();
         if !claim.supersedes(held) {
             self.on_not_newer(now, source, ix, claim);
-        } else if self.jumps(ix, incarnation) {
+        } else if self.jumps(ix, incarnation.next()) {
             self.counters.claims_jumped += 1;
         } else {
             self.set_claim(now, ix, claim, Accusers::new());
             if held.state.is_present() {
                 self.emit(ix, EventKind::Left);
             }
-            self.tell_news(ix);
+            self.actions.push_back(Action::News { who: Who::Member(ix), urgent: true });
         }
     }
 
-    /// Nothing new. If it contradicts a tombstone, the sender is told (M6, G6).
+    /// Nothing new. If it contradicts a tombstone, or calls dead one who is not, the sender is told
+    /// (M6, G6). A stale suspicion needs no answer: whoever holds it will ping the suspect.
     fn on_not_newer(&mut self, now: Instant, source: Source, ix: MemberIx, claim: Claim) {
         let held = self.table.held(ix).claim();
         if claim == held {
             return;
         }
         self.counters.claims_stale += 1;
-        if held.state.is_present() || !claim.state.is_present() {
-            return;
-        }
+        let buried = !held.state.is_present() && claim.state.is_present();
+        let revived = held.state.is_present() && claim.state == State::Dead;
         match source.via {
-            Via::Gossip => self.correct(now, source.address, Who::Member(ix)),
-            Via::Exchange(_) => self.contradict(Who::Member(ix)),
-            // A correction is never answered, so that two tables do not argue for ever.
-            Via::Correction => {}
+            Via::Gossip | Via::Ack(_) if buried => {
+                self.counters.corrections += 1;
+                self.answer(now, source, Datagram::Correction, Tell::Only(Who::Member(ix)));
+            }
+            Via::Gossip | Via::Ack(_) if revived => {
+                self.counters.corrections += 1;
+                self.answer(now, source, Datagram::Gossip, Tell::Record(ix));
+            }
+            Via::Request(_) | Via::Reply(_) if buried => self.contradict(Who::Member(ix)),
+            // Tables that are compared hold the present anyway; and a correction is never
+            // answered, so that two tables do not argue for ever.
+            _ => {}
         }
     }
 
@@ -377,8 +403,17 @@ impl Membership {
         }
     }
 
+    /// Asks the member itself whether a number that is a jump is its own (M3): at most one a period.
+    fn verify(&mut self, now: Instant, at: SocketAddr) {
+        if now >= self.verify_at {
+            self.verify_at = now + self.config.period();
+            self.actions.push_back(Action::Exchange { to: at, ask: Ask::Sync });
+        }
+    }
+
     /// Whether an incarnation is further above the member's own last word than one life could
-    /// explain (M3), so that no packet burns an identity.
+    /// explain (M3), so that no packet burns an identity. Of an accusation it is the refutation
+    /// above it that must not be so far.
     fn jumps(&self, ix: MemberIx, incarnation: Incarnation) -> bool {
         let own_word = self.table.held(ix).record_incarnation();
         incarnation.0 > own_word.0.saturating_add(INCARNATION_JUMP_MAX)

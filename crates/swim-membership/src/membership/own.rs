@@ -8,8 +8,9 @@ use core::time::Duration;
 use swim_proto::limits::INCARNATION_JUMP_MAX;
 use swim_proto::{Datagram, Incarnation, Record, Seq, State};
 
-use super::Membership;
+use super::{Membership, Source};
 use crate::action::{Action, Event, EventKind, Tell, Who};
+use crate::known_bug::KnownBug;
 use crate::local::Refutation;
 use crate::probe::Probes;
 use crate::relay::Relays;
@@ -38,28 +39,60 @@ impl Leaving {
 }
 
 impl Membership {
-    /// A claim about this node, at or above its incarnation, that is not its own word (R1).
+    /// A claim about this node that came from a peer and is not its own word (R1).
+    pub(super) fn on_accused(&mut self, now: Instant, source: Source, heard: Incarnation) {
+        if source.via.peer().is_some() {
+            // Whoever has an older word of ours is told the newer one in the same exchange.
+            self.contradict(Who::Local);
+        } else if heard < self.local.incarnation {
+            self.answer(now, source, Datagram::Gossip, Tell::Only(Who::Local));
+        }
+        self.on_accusation(now, heard);
+    }
+
+    /// A number above our own that is ours to refute, unless it is absurd.
     pub(super) fn on_accusation(&mut self, now: Instant, heard: Incarnation) {
         if self.local.state == State::Left || heard < self.local.incarnation {
             self.counters.claims_stale += 1;
             return;
         }
-        if heard.0 > self.local.incarnation.0.saturating_add(INCARNATION_JUMP_MAX) {
+        // Others take an accusation only if our answer above it is no jump to them; and whoever
+        // took a forged word for ours counts jumps from there.
+        if self.is_jump(heard) {
             self.counters.claims_jumped += 1;
             return;
         }
+        if self.has_bug(KnownBug::RestartBelow) && heard > self.local.incarnation {
+            return;
+        }
         let refutation = self.local.refute(now, heard);
+        if self.has_bug(KnownBug::NumberWraps) {
+            self.local.incarnation.0 %= 4;
+        }
         self.on_refuted(refutation);
-        self.contradict(Who::Local);
     }
 
-    pub(super) fn on_own_alive(&mut self, now: Instant, heard: Incarnation, record: &[u8]) {
+    /// Whether a number is so high that nobody has taken it for ours (M3).
+    fn is_jump(&self, heard: Incarnation) -> bool {
+        heard.0 > self.local.incarnation.0.saturating_add(INCARNATION_JUMP_MAX)
+    }
+
+    pub(super) fn on_own_alive(
+        &mut self,
+        now: Instant,
+        source: Source,
+        heard: Incarnation,
+        record: &[u8],
+    ) {
         let foreign = record != self.local.record.as_bytes();
         if heard < self.local.incarnation || heard == self.local.incarnation && !foreign {
             return;
         }
-        if foreign {
+        if foreign && !self.is_jump(heard) {
             self.on_foreign_record(now, heard, record);
+        }
+        if source.via.peer().is_some() {
+            self.contradict(Who::Local);
         }
         self.on_accusation(now, heard);
     }
@@ -194,8 +227,8 @@ impl Membership {
         self.seeds.set(now, self.local.address(), seeds);
     }
 
-    /// Time that passed between two lives is not held against suspects: they are alive until a
-    /// probe of this life fails, and whoever still suspects them will tell.
+    /// Time that passed between two lives is not held against suspects: each gets its whole time
+    /// to refute anew.
     fn restart_suspicions(&mut self, now: Instant) {
         let suspects: Vec<MemberIx> = self.suspicions.members().collect();
         for ix in suspects {

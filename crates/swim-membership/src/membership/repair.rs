@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 
 use rand::RngExt;
 use rand::seq::IndexedRandom;
-use swim_proto::{NodeId, State};
+use swim_proto::State;
 
 use super::Membership;
 use crate::action::{Action, Ask};
@@ -22,10 +22,11 @@ impl Membership {
         }
     }
 
-    /// A seed has answered a join: the node of this id. The seed tells the others; so do we, for
-    /// in a small cluster each tells only a few times, and whom it misses would learn of us late.
-    pub fn handle_joined(&mut self, seed: SocketAddr, id: NodeId) {
-        if id == self.local.id {
+    /// A seed has answered a join. Where it is a reflection, this node has asked itself under
+    /// another address, and forgets that seed. Else the seed tells the others; so do we, for in a
+    /// small cluster each tells only a few times, and whom it misses would learn of us late.
+    pub fn handle_joined(&mut self, seed: SocketAddr, reflected: bool) {
+        if reflected {
             self.seeds.forget(seed);
         } else if self.seeds.on_answer() {
             self.actions.push_back(Action::Joined { seed });

@@ -23,7 +23,10 @@ const KIND_USER: u8 = 10;
 const KIND_BITS: u8 = 0b1111;
 /// A state digest of 8 bytes follows the kind. Not sent yet, and skipped.
 const FLAG_DIGEST: u8 = 1 << 4;
+/// The subject is named by its whole id.
 const FLAG_FULL: u8 = 1 << 7;
+// Bits 5 and 6 are for later versions, and ignored: a node that dropped what carries them would be
+// taken for dead by the first that is upgraded. So they may never add or move a byte (W11).
 
 pub(super) fn encode(message: &Datagram<'_>, out: &mut Bounded<'_>) -> Result<(), EncodeError> {
     match *message {
@@ -94,7 +97,7 @@ pub(super) fn decode<'a>(rest: &mut &'a [u8]) -> Result<Datagram<'a>, DecodeErro
         read::take(rest, 8, "digest")?;
     }
     let full = head & FLAG_FULL != 0;
-    Ok(match head & KIND_BITS {
+    let message = match head & KIND_BITS {
         KIND_PING => Datagram::Ping {
             seq: read::seq(rest)?,
             target: read::tiny(rest, "target")?,
@@ -125,7 +128,11 @@ pub(super) fn decode<'a>(rest: &mut &'a [u8]) -> Result<Datagram<'a>, DecodeErro
             payload: read::bytes(rest, DATAGRAM_BYTES_MAX, "payload")?,
         },
         _ => return Err(DecodeError::UnknownKind),
-    })
+    };
+    if full && !matches!(message, Datagram::PingReq { .. } | Datagram::RecordRequest { .. }) {
+        return Err(DecodeError::Malformed("kind"));
+    }
+    Ok(message)
 }
 
 pub(super) fn decode_held(rest: &mut &[u8]) -> Result<Held, DecodeError> {

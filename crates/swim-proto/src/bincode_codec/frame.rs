@@ -25,6 +25,22 @@ pub(super) fn encode(frame: &Frame<'_>, out: &mut Bounded<'_>) -> Result<(), Enc
     }
 }
 
+/// The cluster that a request names, if it names one.
+pub(super) fn named_by_request<'a>(request: &Request<'a>) -> Option<&'a str> {
+    match *request {
+        Request::Join { cluster } => Some(cluster),
+        Request::Sync { .. } | Request::Ping { .. } | Request::User { .. } => None,
+    }
+}
+
+/// The cluster that a reply names, if it names one.
+pub(super) fn named_by_reply<'a>(reply: &Reply<'a>) -> Option<&'a str> {
+    match *reply {
+        Reply::Refusal { cluster, .. } => Some(cluster),
+        Reply::Entries { .. } | Reply::Ack { .. } => None,
+    }
+}
+
 fn encode_request(request: &Request<'_>, out: &mut Bounded<'_>) -> Result<(), EncodeError> {
     match *request {
         Request::Join { cluster } => {

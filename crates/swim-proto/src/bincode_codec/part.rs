@@ -48,11 +48,16 @@ struct BroadcastBody<'a> {
     payload: &'a [u8],
 }
 
+/// Fails for a part that no receiver would take: it would lose them those behind it too.
 pub(super) fn encode(part: &Part<'_>, out: &mut Bounded<'_>) -> Result<(), EncodeError> {
     match *part {
         Part::Alive { id, incarnation, record } => {
+            check_length(record, RECORD_BYTES_MAX)?;
             out.put(&[KIND_ALIVE])?;
             out.encode(&AliveBody { id: *id.as_bytes(), incarnation: incarnation.0, record })
+        }
+        Part::Suspect { accusers, .. } if accusers.as_slice().is_empty() => {
+            Err(EncodeError::Other("a suspicion has an accuser"))
         }
         Part::Suspect { subject, incarnation, accusers } => {
             encode_claim(KIND_SUSPECT, subject, incarnation, accusers, out)
@@ -64,11 +69,19 @@ pub(super) fn encode(part: &Part<'_>, out: &mut Bounded<'_>) -> Result<(), Encod
             encode_claim(KIND_LEFT, subject, incarnation, Accusers::new(), out)
         }
         Part::Broadcast { origin, key, payload } => {
+            check_length(payload, BROADCAST_BYTES_MAX)?;
             out.put(&[KIND_BROADCAST])?;
             let (origin, key) = (origin.0.to_le_bytes(), key.to_le_bytes());
             out.encode(&BroadcastBody { origin, key, payload })
         }
     }
+}
+
+fn check_length(bytes: &[u8], max: usize) -> Result<(), EncodeError> {
+    if bytes.len() > max {
+        return Err(EncodeError::Other("longer than it may be"));
+    }
+    Ok(())
 }
 
 fn encode_claim(
@@ -96,7 +109,18 @@ fn encode_claim(
 
 /// Reads one part off the front; `None` for one of a later version, which is skipped.
 pub(super) fn decode<'a>(rest: &mut &'a [u8]) -> Result<Option<Part<'a>>, DecodeError> {
-    let tag = read::byte(rest, "tag")?;
+    // A copy, so that it is kept in registers; after an error nobody reads on.
+    let mut at = *rest;
+    let part = match read::byte(&mut at, "tag")? {
+        // First, because it is nearly all that is said at rest.
+        KIND_ALIVE => decode_alive(&mut at),
+        tag => decode_tagged(tag, &mut at),
+    };
+    *rest = at;
+    part
+}
+
+fn decode_tagged<'a>(tag: u8, rest: &mut &'a [u8]) -> Result<Option<Part<'a>>, DecodeError> {
     if tag & TAG_LENGTH != 0 {
         read::bytes(rest, usize::MAX, "unknown part")?;
         return Ok(None);
@@ -108,7 +132,6 @@ pub(super) fn decode<'a>(rest: &mut &'a [u8]) -> Result<Option<Part<'a>>, Decode
         return Err(DecodeError::Malformed("tag"));
     }
     match tag & KIND_BITS {
-        KIND_ALIVE => decode_alive(rest),
         KIND_SUSPECT if accusers == 0 => Err(DecodeError::Malformed("accusers")),
         KIND_SUSPECT => {
             decode_claim(rest, full, accusers).map(|(subject, incarnation, accusers)| {
@@ -125,10 +148,11 @@ pub(super) fn decode<'a>(rest: &mut &'a [u8]) -> Result<Option<Part<'a>>, Decode
     .map(Some)
 }
 
-fn decode_alive<'a>(rest: &mut &'a [u8]) -> Result<Part<'a>, DecodeError> {
+#[inline]
+fn decode_alive<'a>(rest: &mut &'a [u8]) -> Result<Option<Part<'a>>, DecodeError> {
     let (id, incarnation) = (read::id(rest)?, read::incarnation(rest)?);
     let record = read::bytes(rest, RECORD_BYTES_MAX, "record")?;
-    Ok(Part::Alive { id, incarnation, record })
+    Ok(Some(Part::Alive { id, incarnation, record }))
 }
 
 fn decode_claim(

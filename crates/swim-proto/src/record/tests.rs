@@ -45,9 +45,48 @@ fn w7_fields_out_of_bounds_make_no_record() {
     let metadata = vec![0; 513];
     let too_long = RecordFields { metadata: &metadata, ..base };
     assert_eq!(error(too_long), RecordError::MetadataTooLong(513));
-    for address in ["127.0.0.1:0", "0.0.0.0:1", "224.0.0.1:1", "[::]:1"] {
-        assert!(matches!(error(fields(address)), RecordError::Address(_)));
+    for address in [
+        "127.0.0.1:0",
+        "0.0.0.0:1",
+        "224.0.0.1:1",
+        "255.255.255.255:1",
+        "[::]:1",
+        "[ff02::1]:1",
+        "[::ffff:0.0.0.0]:1",
+        "[::ffff:224.0.0.1]:1",
+    ] {
+        assert!(matches!(error(fields(address)), RecordError::Address(_)), "{address}");
     }
+}
+
+#[test]
+fn w7_an_ipv4_address_is_written_in_one_way() {
+    let record = fields("[::ffff:127.0.0.1]:2552").build().unwrap();
+    assert_eq!(record, fields("127.0.0.1:2552").build().unwrap());
+    let mut mapped = vec![1];
+    mapped.extend("::ffff:127.0.0.1".parse::<Ipv6Addr>().unwrap().octets());
+    mapped.extend(2552_u16.to_le_bytes());
+    assert_eq!(RecordFields::parse(&mapped), Err(RecordError::NotCanonical("address")));
+}
+
+#[test]
+fn w7_a_record_at_every_bound_at_once_leaves_room_for_36_bytes_of_later_fields() {
+    let (name, metadata, later) = ("n".repeat(128), [7; 512], [9; 37]);
+    let fields = RecordFields {
+        versions: Versions { min: 1, max: 255 },
+        name: &name,
+        metadata: &metadata,
+        later: &later[..36],
+        ..fields("[2001:db8::1]:65535")
+    };
+    let record = fields.build().unwrap();
+    assert_eq!(record.as_bytes().len(), RECORD_BYTES_MAX);
+    assert_eq!(record.fields(), fields);
+    let longer = RecordFields { later: &later, ..fields };
+    assert_eq!(longer.build(), Err(RecordError::TooLong(701)));
+    let mut bytes = record.as_bytes().to_vec();
+    bytes.push(9);
+    assert_eq!(Record::parse(&bytes), Err(RecordError::TooLong(701)));
 }
 
 #[test]

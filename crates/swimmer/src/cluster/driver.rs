@@ -53,6 +53,21 @@ enum Input {
     Timeout,
 }
 
+/// Tells all who wait that the loop has ended, however it did: also when its runtime is gone.
+struct Ending {
+    mirror: Arc<Mirror>,
+    notices: Arc<NoticeBoard>,
+    stopping: watch::Sender<bool>,
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.mirror.close();
+        self.notices.close();
+        self.stopping.send_replace(true);
+    }
+}
+
 /// The task that owns a node.
 pub(super) struct Driver<T> {
     node: Node,
@@ -62,9 +77,8 @@ pub(super) struct Driver<T> {
     notices: Arc<NoticeBoard>,
     /// Holds the lock of the data folder.
     folder: Option<DataFolder>,
-    stopping: watch::Sender<bool>,
+    ending: Ending,
     started: Clock,
-    batch: Batch,
     exchanges: JoinSet<(ExchangeId, Option<Vec<u8>>)>,
     responders: BTreeMap<RequestId, Responder>,
     next_request: u64,
@@ -96,12 +110,11 @@ impl<T: Transport> Driver<T> {
             node,
             transport: Arc::new(transport),
             commands,
+            ending: Ending { mirror: Arc::clone(&mirror), notices: Arc::clone(&notices), stopping },
             mirror,
             notices,
             folder,
-            stopping,
             started: Clock::now(),
-            batch: Batch::new(BATCH, DATAGRAM_BYTES),
             exchanges: JoinSet::new(),
             responders: BTreeMap::new(),
             next_request: 0,
@@ -121,9 +134,10 @@ impl<T: Transport> Driver<T> {
         let seeds = std::mem::take(&mut self.first_seeds);
         self.join(seeds);
         self.drain().await;
+        let mut batch = Batch::new(BATCH, DATAGRAM_BYTES);
         loop {
-            let input = self.input().await;
-            if !self.handle(input).await {
+            let input = self.input(&mut batch).await;
+            if !self.handle(input, &mut batch).await {
                 break;
             }
             self.drain().await;
@@ -138,7 +152,7 @@ impl<T: Transport> Driver<T> {
 
     /// Waits for what comes first. What is due and what was asked by the user go before the
     /// network, which could keep the loop busy for ever.
-    async fn input(&mut self) -> Input {
+    async fn input(&mut self, batch: &mut Batch) -> Input {
         let timeout = sleep_until(self.clock_at(self.wake_at));
         tokio::select! {
             biased;
@@ -151,7 +165,7 @@ impl<T: Transport> Driver<T> {
                 Err(_) => Input::Timeout,
             },
             Some(found) = self.seeds.recv() => Input::Seeds(found),
-            input = from_network(&*self.transport, &mut self.batch) => input,
+            input = from_network(&*self.transport, batch) => input,
         }
     }
 
@@ -162,10 +176,10 @@ impl<T: Transport> Driver<T> {
     }
 
     /// Hands an input to the node. Returns whether the loop goes on.
-    async fn handle(&mut self, input: Input) -> bool {
+    async fn handle(&mut self, input: Input, batch: &mut Batch) -> bool {
         let now = self.now();
         match input {
-            Input::Datagrams(Ok(())) => self.on_datagrams(now).await,
+            Input::Datagrams(Ok(())) => self.on_datagrams(now, batch).await,
             Input::Request(Ok(incoming)) => self.on_request(now, incoming),
             Input::Datagrams(Err(_)) | Input::Request(Err(_)) => sleep(REST).await,
             Input::Replied(id, mut reply) => self.node.handle_reply(now, id, reply.as_deref_mut()),
@@ -180,13 +194,11 @@ impl<T: Transport> Driver<T> {
         true
     }
 
-    async fn on_datagrams(&mut self, now: Instant) {
-        let mut batch = std::mem::replace(&mut self.batch, Batch::new(1, 0));
+    async fn on_datagrams(&mut self, now: Instant, batch: &mut Batch) {
         for (from, bytes) in batch.iter_mut() {
             self.node.handle_datagram(now, from, bytes);
             self.drain().await;
         }
-        self.batch = batch;
     }
 
     fn on_request(&mut self, now: Instant, incoming: Incoming) {
@@ -323,9 +335,7 @@ impl<T: Transport> Driver<T> {
         drop(self.transport);
         drop(self.folder.take());
         self.commands.close();
-        self.mirror.close();
-        self.notices.close();
-        self.stopping.send_replace(true);
+        drop(self.ending);
     }
 }
 

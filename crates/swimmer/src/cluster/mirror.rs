@@ -118,19 +118,23 @@ impl Mirror {
         (state.snapshot(), events)
     }
 
-    /// Takes over what one batch of input has changed, and publishes its events, under one lock,
-    /// so that snapshots and numbers agree.
+    /// Takes over what one batch of input has changed, and publishes its events. They are numbered
+    /// under the lock, so that snapshots and numbers agree, and sent outside of it: whoever is
+    /// woken may look at once.
     pub(super) fn publish(&self, node: &mut Node, batch: &mut Vec<Event>) {
         let mut state = self.lock();
         state.take_changes(node);
-        for event in batch.drain(..) {
-            state.seq += 1;
-            state.snapshot = None;
-            let update = Update { seq: state.seq, change: Change::Event(event) };
-            if let Some(events) = &state.events {
-                // Nobody may be listening; that is no error.
-                let _ = events.send(Arc::new(update));
-            }
+        if batch.is_empty() {
+            return;
+        }
+        let first = state.seq + 1;
+        state.seq += batch.len() as u64;
+        state.snapshot = None;
+        let Some(events) = state.events.clone() else { return batch.clear() };
+        drop(state);
+        for (seq, event) in (first..).zip(batch.drain(..)) {
+            // Nobody may be listening; that is no error.
+            let _ = events.send(Arc::new(Update { seq, change: Change::Event(event) }));
         }
     }
 
@@ -143,9 +147,10 @@ impl Mirror {
 impl State {
     fn take_changes(&mut self, node: &mut Node) {
         self.stats = node.stats();
-        let local = node.local();
-        let mut changed = local != self.local;
-        self.local = local;
+        let mut changed = !node.is_local(&self.local);
+        if changed {
+            self.local = node.local();
+        }
         let members = &mut self.members;
         let complete = node.drain_changes(|id, member| {
             changed = true;

@@ -34,6 +34,9 @@ pub enum SendError {
     /// The member is dead or has left.
     #[error("the member is not present")]
     NotPresent,
+    /// This node has left.
+    #[error("this node has left the cluster")]
+    NotRunning,
     /// The payload does not fit.
     #[error(transparent)]
     TooLong(#[from] TooLong),
@@ -74,8 +77,8 @@ impl Node {
     /// When it is longer than 512 bytes; the old one then stays.
     pub fn set_metadata(&mut self, now: Instant, metadata: &[u8]) -> Result<(), RecordError> {
         self.now = now;
-        let local = self.membership.local();
-        let record = RecordFields { metadata, ..local.record.fields() }.build()?;
+        let fields = self.membership.local_record().fields();
+        let record = RecordFields { metadata, ..fields }.build()?;
         self.membership.set_record(record);
         self.collect(usize::MAX);
         Ok(())
@@ -84,9 +87,12 @@ impl Node {
     /// Tells all members something by gossip: best effort, at most once each, in no order.
     ///
     /// # Errors
-    /// When it is longer than 512 bytes.
-    pub fn broadcast(&mut self, now: Instant, payload: &[u8]) -> Result<(), TooLong> {
+    /// When it is longer than 512 bytes, or this node has left.
+    pub fn broadcast(&mut self, now: Instant, payload: &[u8]) -> Result<(), SendError> {
         check_length(payload, BROADCAST_BYTES_MAX)?;
+        if !self.is_running() {
+            return Err(SendError::NotRunning);
+        }
         self.now = now;
         let key = rand::RngExt::random(&mut self.rng);
         self.seen.insert(key);
@@ -135,6 +141,9 @@ impl Node {
     }
 
     fn address_of(&self, id: NodeId) -> Result<SocketAddr, SendError> {
+        if !self.is_running() {
+            return Err(SendError::NotRunning);
+        }
         let table = self.membership.table();
         let ix = table.find(id).ok_or(SendError::UnknownMember)?;
         let view = self.membership.view(ix);

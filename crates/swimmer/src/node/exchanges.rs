@@ -15,7 +15,7 @@ use swim_membership::{Ask, Instant, Source, Via, Who};
 use swim_proto::limits::FRAME_BYTES_MAX;
 use swim_proto::{
     DecodeError, Fit, Frame, NodeId, Packet, Part, Parts, RecordFields, RefusalReason, Reply,
-    Request, Seq, ShortId,
+    Request, Seq, ShortId, State, Versions,
 };
 
 use super::output::{Completion, ExchangeId, RequestId, SendId};
@@ -59,6 +59,11 @@ impl Exchanges {
         self.open.len()
     }
 
+    fn is_joining(&self, by: SocketAddr) -> bool {
+        let asked = |purpose: &Purpose| matches!(*purpose, Purpose::Join { seed } if seed == by);
+        self.open.values().any(asked)
+    }
+
     fn begin(&mut self, purpose: Purpose) -> ExchangeId {
         self.last += 1;
         let id = ExchangeId(self.last);
@@ -82,6 +87,10 @@ impl Node {
     }
 
     fn pack_join(&mut self, seed: SocketAddr) -> Option<Ready> {
+        if self.exchanges.is_joining(seed) {
+            // It has not answered the last time yet.
+            return None;
+        }
         let request = Request::Join { cluster: self.cluster.as_str() };
         self.codec.begin_frame(&Frame::Request(request), FRAME_BYTES_MAX, &mut self.out).ok()?;
         let _ = self.push_part(Who::Local, FRAME_BYTES_MAX);
@@ -145,6 +154,8 @@ impl Node {
     fn push_contradictions(&mut self) {
         let (codec, out) = (&mut *self.codec, &mut self.out);
         self.membership.take_contradictions(|membership, who| match membership.part(who) {
+            // The own word stands in every frame.
+            _ if who == Who::Local => true,
             Some(part) => codec.push(&part, FRAME_BYTES_MAX, out) == Fit::Written,
             None => true,
         });
@@ -156,20 +167,19 @@ impl Node {
         let membership = &self.membership;
         for at in cursor..membership.table().end() {
             let Some(ix) = membership.table().at(at) else { continue };
-            if !membership.view_state(ix).is_present() {
+            if !membership.claim(ix).state.is_present() {
                 continue;
             }
-            let before = self.out.len();
             let mut fits =
                 self.codec.push(&membership.record_part(ix), FRAME_BYTES_MAX, &mut self.out);
             if fits == Fit::Written
-                && membership.is_suspect(ix)
+                && membership.claim(ix).state == State::Suspect
                 && let Some(part) = membership.part(Who::Member(ix))
             {
                 fits = self.codec.push(&part, FRAME_BYTES_MAX, &mut self.out);
             }
             if fits == Fit::NoRoom {
-                self.out.truncate(before);
+                // A record without its suspicion is told again, with it: what was pushed stays.
                 return Some(at);
             }
         }
@@ -216,18 +226,20 @@ impl Node {
 
     fn on_join(&mut self, from: SocketAddr, id: RequestId, cluster: &str, parts: Parts<'_>) {
         let joiner = first_alive(parts.clone());
+        let present = self.membership.table().present();
+        let full = present >= self.membership.config().members_max() as usize;
         if cluster != self.cluster.as_str() {
             self.wire.frames_foreign += 1;
             // Its own address is the better one to tell: the port of the request is a passing one.
-            let from = joiner.and_then(|(_, address)| address).unwrap_or(from);
+            let from = joiner.map_or(from, |(_, fields)| fields.address);
             self.notice_once(from, Notice::ForeignJoin { from, cluster: cluster.into() });
             self.refuse(id, RefusalReason::OtherCluster);
         } else if self.membership.has_left() {
             self.refuse(id, RefusalReason::NotRunning);
-        } else if let Some((joiner, _)) = joiner {
-            let full = self.membership.table().present()
-                >= self.membership.config().members_max() as usize;
-            if full && self.membership.table().find(joiner).is_none() {
+        } else if let Some((joiner, fields)) = joiner {
+            if fields.versions.min > Versions::default().max {
+                self.refuse(id, RefusalReason::Versions);
+            } else if full && self.membership.table().find(joiner).is_none() {
                 self.refuse(id, RefusalReason::Full);
             } else {
                 self.on_sync(from, id, joiner, Some(0), parts);
@@ -255,7 +267,7 @@ impl Node {
             return;
         }
         self.membership.drop_contradictions();
-        self.handle_parts(Source { address: from, via: Via::Exchange(peer) }, parts);
+        self.handle_parts(Source { address: from, via: Via::Request(peer) }, parts);
         let next = self.next_of(pull);
         self.reply_entries(id, pull, next);
     }
@@ -372,11 +384,24 @@ impl Node {
         next: Option<u32>,
         parts: Parts<'_>,
     ) {
-        self.membership.handle_joined(seed, from);
-        if from != self.membership.id() {
+        let reflected = from == self.membership.id() && self.is_own_word(parts.clone());
+        self.membership.handle_joined(seed, reflected);
+        if !reflected {
             let round = Round { to: seed, push: None, pull: None, number: 0 };
             self.on_round_answered(round, from, next, parts);
         }
+    }
+
+    /// Whether what an answer says of this node is what it says itself: then it has asked itself.
+    /// Another process with its id has a record of its own.
+    fn is_own_word(&self, mut parts: Parts<'_>) -> bool {
+        let local = self.membership.local();
+        parts.any(|part| match part {
+            Ok(Part::Alive { id, record, .. }) => {
+                id == local.id && record == local.record.as_bytes()
+            }
+            _ => false,
+        })
     }
 
     fn on_round_answered(
@@ -387,9 +412,11 @@ impl Node {
         parts: Parts<'_>,
     ) {
         self.membership.drop_contradictions();
-        self.handle_parts(Source { address: round.to, via: Via::Exchange(from) }, parts);
+        self.handle_parts(Source { address: round.to, via: Via::Reply(from) }, parts);
         let open = round.push.is_some() || next.is_some() || self.membership.has_contradictions();
-        if open && round.number < ROUNDS_MAX && self.is_running() {
+        if open && round.number == ROUNDS_MAX {
+            self.wire.rounds_full += 1;
+        } else if open && self.is_running() {
             let round = Round { pull: next, number: round.number + 1, ..round };
             self.pending.push_back(Pending::Continue { round });
         }
@@ -405,11 +432,9 @@ impl Node {
 }
 
 /// Who asks to be taken in: the first part of a join is the joiner itself.
-fn first_alive(mut parts: Parts<'_>) -> Option<(NodeId, Option<SocketAddr>)> {
+fn first_alive(mut parts: Parts<'_>) -> Option<(NodeId, RecordFields<'_>)> {
     match parts.next()? {
-        Ok(Part::Alive { id, record, .. }) => {
-            Some((id, RecordFields::parse(record).ok().map(|fields| fields.address)))
-        }
+        Ok(Part::Alive { id, record, .. }) => Some((id, RecordFields::parse(record).ok()?)),
         _ => None,
     }
 }

@@ -2,10 +2,10 @@
 
 use std::net::SocketAddr;
 
-use swim_membership::{Instant, Source, Via};
-use swim_proto::{Datagram, DecodeError, Part, Parts, ShortId};
+use swim_membership::{Instant, KnownBug, Lookup, Source, Who};
+use swim_proto::{Datagram, DecodeError, Part, Parts, ShortId, Subject};
 
-use super::pack::Broadcast;
+use super::pack::{Broadcast, key_of};
 use super::{Node, Pending, member_of};
 use crate::Member;
 use crate::event::{Delivery, Event, Notice};
@@ -20,8 +20,7 @@ impl Node {
         let mut scratch = std::mem::take(&mut self.scratch);
         match self.codec.decode_datagram(bytes, &mut scratch) {
             Ok(packet) => {
-                let correction = matches!(packet.message, Datagram::Correction);
-                let via = if correction { Via::Correction } else { Via::Gossip };
+                let via = self.membership.via(from, &packet.message);
                 // News first: it may say who the sender is.
                 self.handle_parts(Source { address: from, via }, packet.parts);
                 self.on_datagram(from, &packet.message);
@@ -53,6 +52,9 @@ impl Node {
 
     pub(super) fn handle_parts(&mut self, source: Source, mut parts: Parts<'_>) {
         for part in &mut parts {
+            if self.membership.has_bug(KnownBug::BatchCutShort) && self.is_queued(&part) {
+                break;
+            }
             match part {
                 Ok(Part::Broadcast { origin, key, payload }) => {
                     self.on_broadcast(origin, key, payload);
@@ -62,6 +64,19 @@ impl Node {
             }
         }
         self.wire.parts_unknown += u64::from(parts.unknown());
+    }
+
+    /// Whether news of the member that a part is about is queued already.
+    fn is_queued(&self, part: &Result<Part<'_>, DecodeError>) -> bool {
+        let subject = match *part {
+            Ok(Part::Alive { id, .. }) => Subject::Full(id),
+            Ok(Part::Suspect { subject, .. } | Part::Dead { subject, .. }) => subject,
+            _ => return false,
+        };
+        match self.membership.table().find_subject(subject) {
+            Lookup::Found(ix) => self.outbox.updates().contains(key_of(Who::Member(ix))),
+            _ => false,
+        }
     }
 
     fn on_broadcast(&mut self, origin: ShortId, key: u64, payload: &[u8]) {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use swim_dissemination::{Packed, Packer};
 use swim_membership::{MemberIx, Membership, Tell, Who};
-use swim_proto::{Codec, Datagram, Fit, Part, ShortId};
+use swim_proto::{Codec, Datagram, Fit, Part, ShortId, State};
 
 use super::{Node, Ready};
 
@@ -85,10 +85,9 @@ impl Node {
                 let _ = self.push_part(who, limit);
                 self.push_news(Some(who), limit);
             }
-            // An answer to one who may be a stranger is no longer than what it answers (G6).
-            Tell::Only(who) if matches!(message, Datagram::Correction) => {
-                if self.push_part(who, limit.min(bytes_max)) == Fit::NoRoom {
-                    return None;
+            Tell::Verdict(ix) => {
+                if let Some(part) = self.membership.verdict(ix) {
+                    let _ = self.codec.push(&part, limit.min(bytes_max), &mut self.out);
                 }
             }
             Tell::Only(who) => {
@@ -148,7 +147,7 @@ impl Node {
         }
         let written = self.codec.push(&membership.record_part(ix), limit, &mut self.out);
         if written == Fit::Written
-            && membership.is_suspect(ix)
+            && membership.claim(ix).state == State::Suspect
             && let Some(part) = membership.part(Who::Member(ix))
         {
             let _ = self.codec.push(&part, limit, &mut self.out);

@@ -62,6 +62,8 @@ pub struct WireCounters {
     pub exchanges_failed: u64,
     /// Exchanges not begun because too many were open.
     pub exchanges_full: u64,
+    /// Exchanges broken off because they took more than 2,048 rounds.
+    pub rounds_full: u64,
     /// Application messages and broadcasts from nodes that are not held. Dropped.
     pub messages_from_strangers: u64,
     /// Broadcasts that had been seen before.

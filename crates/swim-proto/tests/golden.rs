@@ -1,0 +1,340 @@
+//! The bytes of everything that can be said, against the vectors in `golden/`: each value is
+//! written as its vector, and each vector is read as its value. They are added to, never edited.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use support::vectors::{DATAGRAMS, LATER, PARTS, RECORDS, REPLIES, REQUESTS, vectors};
+use support::wire::{Read, Received, datagram, frame, part, sealed_datagram};
+use swim_proto::{
+    Accusers, Claim, ClusterName, Datagram, Frame, HashDomain, Held, Incarnation, NodeId, Part,
+    Record, RecordFields, RefusalReason, Reply, Request, Seq, ShortId, State, Subject, TinyId,
+    Versions, hash64,
+};
+
+const SEQ: Seq = Seq(0x0a0b_0c0d);
+const TARGET: TinyId = TinyId(0x1112_1314);
+const FROM: TinyId = TinyId(0x2122_2324);
+const ID: NodeId = NodeId::from_bytes([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
+const OTHER_ID: NodeId = NodeId::from_bytes([0x11; 16]);
+const SHORT: ShortId = ShortId(0x0102_0304_0506_0708);
+const BY_SHORT: Subject = Subject::Short(SHORT);
+const BY_ID: Subject = Subject::Full(ID);
+const ONE: Incarnation = Incarnation(1);
+/// 127.0.0.1:2552 and nothing else.
+const RECORD: &[u8] = &[0, 127, 0, 0, 1, 0xf8, 0x09];
+const ALIVE: Part<'_> = Part::Alive { id: ID, incarnation: ONE, record: RECORD };
+
+const fn held(incarnation: u64, state: State, record: u16) -> Held {
+    Held { claim: Claim::new(Incarnation(incarnation), state), record }
+}
+
+/// The first of the four accusers that occur.
+fn accusers(count: usize) -> Accusers {
+    [FROM, TinyId(0), TinyId(u32::MAX), TinyId(0x3132_3334)].into_iter().take(count).collect()
+}
+
+fn suspect(subject: Subject, incarnation: u64, count: usize) -> Part<'static> {
+    let accusers = accusers(count);
+    Part::Suspect { subject, incarnation: Incarnation(incarnation), accusers }
+}
+
+fn dead(subject: Subject, incarnation: u64, count: usize) -> Part<'static> {
+    let accusers = accusers(count);
+    Part::Dead { subject, incarnation: Incarnation(incarnation), accusers }
+}
+
+fn left(subject: Subject, incarnation: u64) -> Part<'static> {
+    Part::Left { subject, incarnation: Incarnation(incarnation) }
+}
+
+/// Checks that there is one value for each vector of a file, under the same name and in the same
+/// order, and calls `check` for each.
+fn compare<V>(text: &'static str, values: Vec<(&str, V)>, check: impl Fn(&str, V, Vec<u8>)) {
+    let vectors = vectors(text);
+    let names: Vec<_> = vectors.iter().map(|vector| vector.0).collect();
+    assert_eq!(names, values.iter().map(|value| value.0).collect::<Vec<_>>());
+    for ((name, bytes), (_, value)) in vectors.into_iter().zip(values) {
+        check(name, value, bytes);
+    }
+}
+
+#[test]
+fn w6_datagrams_have_their_bytes() {
+    let ping = |seq, target, from, held| Datagram::Ping { seq, target, from, held };
+    let (whole, most) = (TinyId(u32::MAX), Seq(u32::MAX));
+    let values: Vec<(_, (Datagram<'_>, Vec<Part<'_>>))> = vec![
+        (
+            "ping about an alive member",
+            (ping(SEQ, TARGET, FROM, held(250, State::Alive, 0x3132)), vec![]),
+        ),
+        (
+            "ping about a suspect member",
+            (ping(most, TinyId(0), whole, held(251, State::Suspect, 0)), vec![]),
+        ),
+        (
+            "ping about a dead member",
+            (ping(Seq(0), TARGET, FROM, held(65_536, State::Dead, u16::MAX)), vec![]),
+        ),
+        (
+            "ping about a member that left",
+            (ping(SEQ, TARGET, FROM, held(u64::MAX, State::Left, 0x3132)), vec![]),
+        ),
+        ("ack", (Datagram::Ack { seq: SEQ }, vec![])),
+        (
+            "ping-req for a short id",
+            (Datagram::PingReq { seq: SEQ, from: FROM, target: BY_SHORT }, vec![]),
+        ),
+        (
+            "ping-req for a full id",
+            (Datagram::PingReq { seq: SEQ, from: FROM, target: BY_ID }, vec![]),
+        ),
+        ("nack", (Datagram::Nack { seq: SEQ }, vec![])),
+        ("gossip of nothing", (Datagram::Gossip, vec![])),
+        (
+            "gossip of two",
+            (
+                Datagram::Gossip,
+                vec![left(BY_SHORT, 7), {
+                    let subject = Subject::Short(ShortId(0x1112_1314_1516_1718));
+                    let accusers = [FROM, TinyId(0x3132_3334)].into_iter().collect();
+                    Part::Dead { subject, incarnation: Incarnation(300), accusers }
+                }],
+            ),
+        ),
+        (
+            "correction",
+            (
+                Datagram::Correction,
+                vec![Part::Alive { id: ID, incarnation: Incarnation(2), record: RECORD }],
+            ),
+        ),
+        (
+            "record request for a short id",
+            (Datagram::RecordRequest { from: FROM, subject: BY_SHORT }, vec![]),
+        ),
+        (
+            "record request for a full id",
+            (Datagram::RecordRequest { from: FROM, subject: BY_ID }, vec![]),
+        ),
+        (
+            "leave",
+            (Datagram::Leave { seq: SEQ, id: ID, incarnation: Incarnation(1 << 32) }, vec![]),
+        ),
+        ("leave-ack", (Datagram::LeaveAck { seq: SEQ }, vec![])),
+        ("user message of nothing", (Datagram::User { from: SHORT, payload: b"" }, vec![])),
+        (
+            "user message of 251 bytes",
+            (Datagram::User { from: SHORT, payload: &[b'a'; 251] }, vec![]),
+        ),
+        (
+            "ack with a broadcast",
+            (
+                Datagram::Ack { seq: SEQ },
+                vec![Part::Broadcast {
+                    origin: SHORT,
+                    key: 0x2122_2324_2526_2728,
+                    payload: b"hello",
+                }],
+            ),
+        ),
+    ];
+    compare(DATAGRAMS, values, |name, (message, parts), bytes| {
+        assert_eq!(datagram(&message, &parts), bytes, "{name}");
+        assert_eq!(Received::new(bytes).datagram(), Ok(Read::all(message, &parts)), "{name}");
+    });
+}
+
+#[test]
+fn w8_parts_have_their_bytes() {
+    let longest = [b'a'; 700];
+    let values = vec![
+        ("alive", ALIVE),
+        (
+            "alive with the longest record",
+            Part::Alive { id: OTHER_ID, incarnation: Incarnation(u64::MAX), record: &longest },
+        ),
+        ("suspect with 1 accuser", suspect(BY_SHORT, 250, 1)),
+        ("suspect with 2 accusers", suspect(BY_SHORT, 251, 2)),
+        ("suspect with 3 accusers", suspect(BY_SHORT, 65_535, 3)),
+        ("suspect with 4 accusers", suspect(BY_SHORT, 65_536, 4)),
+        ("suspect in full with 1 accuser", suspect(BY_ID, u32::MAX.into(), 1)),
+        ("suspect in full with 4 accusers", suspect(BY_ID, 1 << 32, 4)),
+        ("dead without accusers", dead(BY_SHORT, 0, 0)),
+        ("dead with 1 accuser", dead(BY_SHORT, 1, 1)),
+        ("dead with 2 accusers", dead(BY_SHORT, 1, 2)),
+        ("dead with 3 accusers", dead(BY_SHORT, 1, 3)),
+        ("dead with 4 accusers", dead(BY_SHORT, 1, 4)),
+        ("dead in full without accusers", dead(BY_ID, 1, 0)),
+        ("dead in full with 4 accusers", dead(BY_ID, 1, 4)),
+        ("left", left(BY_SHORT, 1)),
+        ("left in full", left(BY_ID, u64::MAX)),
+        (
+            "broadcast of nothing",
+            Part::Broadcast { origin: SHORT, key: 0x2122_2324_2526_2728, payload: b"" },
+        ),
+        ("broadcast of the most", Part::Broadcast { origin: SHORT, key: 0, payload: &[b'z'; 512] }),
+    ];
+    compare(PARTS, values, |name, value, bytes| {
+        assert_eq!(part(&value), bytes, "{name}");
+        let carried = sealed_datagram(&[&[5], &bytes[..]].concat());
+        let read = Read::all(Datagram::Gossip, &[value]);
+        assert_eq!(Received::new(carried).datagram(), Ok(read), "{name}");
+    });
+}
+
+#[test]
+fn w7_records_have_their_bytes() {
+    let base = RecordFields {
+        address: "192.0.2.7:1".parse().unwrap(),
+        versions: Versions::default(),
+        name: "",
+        metadata: &[],
+        later: &[],
+    };
+    let ipv6 = RecordFields { address: "[2001:db8::1]:2552".parse().unwrap(), ..base };
+    let (name, metadata) = ("n".repeat(128), [b'm'; 512]);
+    let values = vec![
+        ("ipv4", RecordFields { address: "127.0.0.1:2552".parse().unwrap(), ..base }),
+        ("ipv6", RecordFields { address: "[2001:db8::1]:65535".parse().unwrap(), ..base }),
+        ("ipv4 with versions", RecordFields { versions: Versions { min: 0, max: 3 }, ..base }),
+        ("ipv4 with a name", RecordFields { name: "zoë", ..base }),
+        ("ipv6 with a name", RecordFields { name: "zoë", ..ipv6 }),
+        ("ipv4 with metadata", RecordFields { metadata: &[0, 0xff, b'\n', b'A'], ..base }),
+        ("ipv6 with metadata", RecordFields { metadata: &metadata, ..ipv6 }),
+        ("ipv4 with later fields", RecordFields { later: &[0x99, 0, 1], ..base }),
+        (
+            "ipv6 with versions, name, metadata and later fields",
+            RecordFields {
+                versions: Versions { min: 1, max: 2 },
+                name: &name,
+                metadata: b"m",
+                later: &[0x99],
+                ..ipv6
+            },
+        ),
+    ];
+    compare(RECORDS, values, |name, fields, bytes| {
+        assert_eq!(fields.build().unwrap().as_bytes(), bytes, "{name}");
+        assert_eq!(RecordFields::parse(&bytes), Ok(fields), "{name}");
+        let record = Record::parse(&bytes).unwrap();
+        assert_eq!((record.as_bytes(), record.address()), (&bytes[..], fields.address), "{name}");
+    });
+}
+
+#[test]
+fn w10_requests_have_their_bytes() {
+    let sync = |pull| Request::Sync { from: ID, pull };
+    let values: Vec<(_, (Request<'_>, Vec<Part<'_>>))> = vec![
+        ("join", (Request::Join { cluster: "cluster1" }, vec![ALIVE])),
+        ("sync that pulls nothing", (sync(None), vec![suspect(BY_SHORT, 1, 1)])),
+        ("sync from the beginning", (sync(Some(0)), vec![])),
+        ("sync from a place in between", (sync(Some(250)), vec![])),
+        ("sync from the last place", (sync(Some(u32::MAX)), vec![])),
+        ("ping", {
+            let held = held(1, State::Alive, 0x3132);
+            (Request::Ping { seq: SEQ, target: TARGET, from: FROM, held }, vec![])
+        }),
+        ("user message", (Request::User { from: SHORT, payload: b"hello" }, vec![])),
+    ];
+    compare(REQUESTS, values, |name, (request, parts), bytes| {
+        assert_eq!(frame(&Frame::Request(request), &parts), bytes, "{name}");
+        assert_eq!(Received::new(bytes).request(), Ok(Read::all(request, &parts)), "{name}");
+    });
+}
+
+#[test]
+fn w10_replies_have_their_bytes() {
+    let refusal = |reason| (Reply::Refusal { cluster: "cluster1", reason }, vec![]);
+    let values: Vec<(_, (Reply<'_>, Vec<Part<'_>>))> = vec![
+        ("entries, and that was all", (Reply::Entries { from: ID, next: None }, vec![])),
+        (
+            "entries, and more from a place",
+            (
+                Reply::Entries { from: ID, next: Some(999) },
+                vec![
+                    Part::Alive { id: OTHER_ID, incarnation: ONE, record: RECORD },
+                    dead(BY_SHORT, 2, 0),
+                ],
+            ),
+        ),
+        ("refusal: another cluster", refusal(RefusalReason::OtherCluster)),
+        ("refusal: full", refusal(RefusalReason::Full)),
+        ("refusal: versions", refusal(RefusalReason::Versions)),
+        ("refusal: not running", refusal(RefusalReason::NotRunning)),
+        ("refusal: a reason of a later version", refusal(RefusalReason::Unknown(255))),
+        ("ack", (Reply::Ack { seq: SEQ }, vec![])),
+        ("ack of a user message", (Reply::Ack { seq: Seq(0) }, vec![])),
+    ];
+    compare(REPLIES, values, |name, (reply, parts), bytes| {
+        assert_eq!(frame(&Frame::Reply(reply), &parts), bytes, "{name}");
+        assert_eq!(Received::new(bytes).reply(), Ok(Read::all(reply, &parts)), "{name}");
+    });
+}
+
+#[test]
+fn w11_what_a_later_version_adds_is_passed_over() {
+    let values: Vec<(_, (Datagram<'_>, Vec<Part<'_>>, u32))> = vec![
+        ("ack with a digest", (Datagram::Ack { seq: SEQ }, vec![], 0)),
+        (
+            "ping-req with a digest and all flags",
+            (Datagram::PingReq { seq: SEQ, from: FROM, target: BY_ID }, vec![], 0),
+        ),
+        ("ack with the flag of bit 5", (Datagram::Ack { seq: SEQ }, vec![], 0)),
+        ("ack with the flag of bit 6", (Datagram::Ack { seq: SEQ }, vec![], 0)),
+        ("ping with more bits in its state", {
+            let held = held(1, State::Suspect, 0x3132);
+            (Datagram::Ping { seq: SEQ, target: TARGET, from: FROM, held }, vec![], 0)
+        }),
+        (
+            "gossip with unknown parts",
+            (Datagram::Gossip, vec![left(BY_SHORT, 7), dead(BY_SHORT, 8, 0)], 3),
+        ),
+    ];
+    compare(LATER, values, |name, (message, parts, unknown), bytes| {
+        let read = Read { unknown, ..Read::all(message, &parts) };
+        assert_eq!(Received::new(bytes).datagram(), Ok(read), "{name}");
+    });
+}
+
+#[test]
+fn w3_cluster_tags_have_their_values() {
+    let longest = "n".repeat(64);
+    for (name, tag) in [
+        ("cluster1", 0xd18a_92f2_e1a5_2d5c),
+        ("other", 0x02df_66d0_9501_0d56),
+        ("zoë", 0xf29c_f185_867b_f08e),
+        (&longest, 0xf5d9_807a_ccfb_12af),
+    ] {
+        assert_eq!(ClusterName::new(name).unwrap().tag().0, tag, "{name}");
+    }
+}
+
+#[test]
+fn w4_short_ids_have_their_values_and_tiny_ids_are_their_low_half() {
+    let tag = ClusterName::new("cluster1").unwrap().tag();
+    for (id, short, tiny) in
+        [(OTHER_ID, 0xb52f_6e36_fb77_26c5, 0xfb77_26c5), (ID, 0xcbe0_76ff_45eb_418d, 0x45eb_418d)]
+    {
+        assert_eq!(id.short(tag), ShortId(short));
+        assert_eq!(id.short(tag).tiny(), TinyId(tiny));
+    }
+}
+
+#[test]
+fn w7_record_hashes_have_their_values() {
+    let ipv6 = [&[1][..], &[0; 15], &[1, 0xf8, 0x09]].concat();
+    let named = [&[12, 127, 0, 0, 1, 2, 10, 1][..], b"b", &[8, 0], b"role=web"].concat();
+    let localhost = [&[0; 15][..], &[1, 0xf8, 0x09]].concat();
+    let name = [&[4], "zoë".as_bytes()].concat();
+    let all = [&[15, 0, 3], &localhost[..], &name, &[8, 0], b"role=web", &[1, 2]].concat();
+    for (bytes, hash) in [
+        (RECORD, 0xba5c_639d_0cd3_ac2d),
+        (&ipv6, 0x84bd_6486_2461_ad0d),
+        (&named, 0x4569_ba80_44e1_704d),
+        (&all, 0x7a9d_a371_ec49_89f4),
+    ] {
+        assert_eq!(Record::parse(bytes).unwrap().hash(), hash);
+        assert_eq!(hash64(HashDomain::Record, bytes), hash);
+    }
+}

@@ -1,0 +1,304 @@
+//! Any value that can be said, for quickcheck. Numbers and lengths lie often at an edge.
+//!
+//! The values of the crate borrow; so each of these keeps the bytes beside a value without them.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use quickcheck::{Arbitrary, Gen};
+use swim_proto::limits::{BROADCAST_BYTES_MAX, METADATA_BYTES_MAX, NAME_BYTES_MAX};
+use swim_proto::{
+    Accusers, Claim, Datagram, Held, Incarnation, NodeId, Part, RecordFields, RefusalReason, Reply,
+    Request, Seq, ShortId, State, Subject, TinyId, Versions,
+};
+
+use super::wire::CLUSTER;
+
+/// The most bytes of a generated application message: more would only make the tests slow.
+const PAYLOAD_MAX: usize = 600;
+
+#[derive(Clone, Debug)]
+pub(crate) struct AnyDatagram {
+    fixed: Datagram<'static>,
+    payload: Vec<u8>,
+}
+
+impl AnyDatagram {
+    pub(crate) fn value(&self) -> Datagram<'_> {
+        match self.fixed {
+            Datagram::User { from, .. } => Datagram::User { from, payload: &self.payload },
+            fixed => fixed,
+        }
+    }
+}
+
+impl Arbitrary for AnyDatagram {
+    fn arbitrary(g: &mut Gen) -> Self {
+        let seq = Seq(u32::arbitrary(g));
+        let fixed = match u8::arbitrary(g) % 10 {
+            0 => Datagram::Ping { seq, target: tiny(g), from: tiny(g), held: held(g) },
+            1 => Datagram::Ack { seq },
+            2 => Datagram::PingReq { seq, from: tiny(g), target: subject(g) },
+            3 => Datagram::Nack { seq },
+            4 => Datagram::Gossip,
+            5 => Datagram::Correction,
+            6 => Datagram::RecordRequest { from: tiny(g), subject: subject(g) },
+            7 => Datagram::Leave { seq, id: id(g), incarnation: incarnation(g) },
+            8 => Datagram::LeaveAck { seq },
+            _ => Datagram::User { from: short(g), payload: &[] },
+        };
+        let payload = match fixed {
+            Datagram::User { .. } => bytes(g, PAYLOAD_MAX),
+            _ => Vec::new(),
+        };
+        Self { fixed, payload }
+    }
+
+    fn shrink(&self) -> Box<dyn Iterator<Item = Self>> {
+        let fixed = self.fixed;
+        Box::new(self.payload.shrink().map(move |payload| Self { fixed, payload }))
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct AnyPart {
+    fixed: Part<'static>,
+    bytes: Vec<u8>,
+}
+
+impl AnyPart {
+    pub(crate) fn value(&self) -> Part<'_> {
+        match self.fixed {
+            Part::Alive { id, incarnation, .. } => {
+                Part::Alive { id, incarnation, record: &self.bytes }
+            }
+            Part::Broadcast { origin, key, .. } => {
+                Part::Broadcast { origin, key, payload: &self.bytes }
+            }
+            fixed => fixed,
+        }
+    }
+}
+
+impl Arbitrary for AnyPart {
+    fn arbitrary(g: &mut Gen) -> Self {
+        let incarnation = incarnation(g);
+        let (fixed, bytes) = match u8::arbitrary(g) % 5 {
+            0 => {
+                let record = AnyRecord::arbitrary(g).value().build().unwrap();
+                let fixed = Part::Alive { id: id(g), incarnation, record: &[] };
+                (fixed, record.as_bytes().to_vec())
+            }
+            1 => {
+                let accusers = accusers(g, 1);
+                (Part::Suspect { subject: subject(g), incarnation, accusers }, Vec::new())
+            }
+            2 => {
+                let accusers = accusers(g, 0);
+                (Part::Dead { subject: subject(g), incarnation, accusers }, Vec::new())
+            }
+            3 => (Part::Left { subject: subject(g), incarnation }, Vec::new()),
+            _ => {
+                let (origin, key) = (short(g), u64::arbitrary(g));
+                let fixed = Part::Broadcast { origin, key, payload: &[] };
+                (fixed, bytes(g, BROADCAST_BYTES_MAX))
+            }
+        };
+        Self { fixed, bytes }
+    }
+
+    /// Shorter bytes. A record that is cut is none, but a part does not look into it.
+    fn shrink(&self) -> Box<dyn Iterator<Item = Self>> {
+        let fixed = self.fixed;
+        Box::new(self.bytes.shrink().map(move |bytes| Self { fixed, bytes }))
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct AnyRequest {
+    fixed: Request<'static>,
+    payload: Vec<u8>,
+}
+
+impl AnyRequest {
+    pub(crate) fn value(&self) -> Request<'_> {
+        match self.fixed {
+            Request::User { from, .. } => Request::User { from, payload: &self.payload },
+            fixed => fixed,
+        }
+    }
+}
+
+impl Arbitrary for AnyRequest {
+    fn arbitrary(g: &mut Gen) -> Self {
+        let fixed = match u8::arbitrary(g) % 4 {
+            0 => Request::Join { cluster: CLUSTER },
+            1 => Request::Sync { from: id(g), pull: place(g) },
+            2 => {
+                let seq = Seq(u32::arbitrary(g));
+                Request::Ping { seq, target: tiny(g), from: tiny(g), held: held(g) }
+            }
+            _ => Request::User { from: short(g), payload: &[] },
+        };
+        let payload = match fixed {
+            Request::User { .. } => bytes(g, PAYLOAD_MAX),
+            _ => Vec::new(),
+        };
+        Self { fixed, payload }
+    }
+
+    fn shrink(&self) -> Box<dyn Iterator<Item = Self>> {
+        let fixed = self.fixed;
+        Box::new(self.payload.shrink().map(move |payload| Self { fixed, payload }))
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AnyReply(pub(crate) Reply<'static>);
+
+impl Arbitrary for AnyReply {
+    fn arbitrary(g: &mut Gen) -> Self {
+        Self(match u8::arbitrary(g) % 3 {
+            0 => Reply::Entries { from: id(g), next: place(g) },
+            1 => Reply::Refusal { cluster: CLUSTER, reason: reason(g) },
+            _ => Reply::Ack { seq: Seq(u32::arbitrary(g)) },
+        })
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct AnyRecord {
+    address: SocketAddr,
+    versions: Versions,
+    name: String,
+    metadata: Vec<u8>,
+    later: Vec<u8>,
+}
+
+impl AnyRecord {
+    pub(crate) fn value(&self) -> RecordFields<'_> {
+        let Self { address, versions, ref name, ref metadata, ref later } = *self;
+        RecordFields { address, versions, name, metadata, later }
+    }
+}
+
+impl Arbitrary for AnyRecord {
+    fn arbitrary(g: &mut Gen) -> Self {
+        let (a, b) = (u8::arbitrary(g), u8::arbitrary(g));
+        let versions = Versions { min: a.min(b), max: a.max(b) };
+        let versions = if bool::arbitrary(g) { versions } else { Versions::default() };
+        let (metadata, later) = (bytes(g, METADATA_BYTES_MAX), bytes(g, 36));
+        Self { address: address(g), versions, name: name(g), metadata, later }
+    }
+
+    fn shrink(&self) -> Box<dyn Iterator<Item = Self>> {
+        let record = self.clone();
+        let shorter = (self.name.clone(), self.metadata.clone(), self.later.clone()).shrink();
+        Box::new(shorter.map(move |(name, metadata, later)| {
+            let name = plain(&name);
+            Self { name, metadata, later, ..record }
+        }))
+    }
+}
+
+/// Any claim.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AnyClaim(pub(crate) Claim);
+
+impl Arbitrary for AnyClaim {
+    fn arbitrary(g: &mut Gen) -> Self {
+        // Few incarnations, so that equal ones meet.
+        let incarnation = Incarnation(u64::arbitrary(g) % 4);
+        Self(Claim::new(incarnation, State::from_bits(u8::arbitrary(g))))
+    }
+}
+
+pub(crate) fn number(g: &mut Gen) -> u64 {
+    let edges = [0, 1, 250, 251, 0xffff, 0x1_0000, u32::MAX.into(), 1 << 32, u64::MAX];
+    match bool::arbitrary(g) {
+        true => *g.choose(&edges).unwrap(),
+        false => u64::arbitrary(g) >> (u8::arbitrary(g) % 64),
+    }
+}
+
+fn bytes(g: &mut Gen, max: usize) -> Vec<u8> {
+    let any = usize::arbitrary(g) % (max + 1);
+    let length = *g.choose(&[0, 1, 250, 251, max, any, any, any]).unwrap();
+    (0..length.min(max)).map(|_| u8::arbitrary(g)).collect()
+}
+
+fn address(g: &mut Gen) -> SocketAddr {
+    let (v4, v6) = (Ipv4Addr::from(u32::arbitrary(g)), Ipv6Addr::from(u128::arbitrary(g)));
+    let port = u16::arbitrary(g).max(1);
+    if bool::arbitrary(g) {
+        let one = !v4.is_unspecified() && !v4.is_multicast() && !v4.is_broadcast();
+        (if one { v4 } else { Ipv4Addr::LOCALHOST }, port).into()
+    } else {
+        let one = !v6.is_unspecified() && !v6.is_multicast() && v6.to_ipv4_mapped().is_none();
+        (if one { v6 } else { Ipv6Addr::LOCALHOST }, port).into()
+    }
+}
+
+fn name(g: &mut Gen) -> String {
+    match u8::arbitrary(g) % 4 {
+        0 => String::new(),
+        1 => "n".repeat(NAME_BYTES_MAX),
+        _ => plain(&String::arbitrary(g)),
+    }
+}
+
+/// What of a text may be in a name.
+fn plain(text: &str) -> String {
+    let mut name: String = text.chars().filter(|c| !c.is_control()).collect();
+    while name.len() > NAME_BYTES_MAX {
+        name.pop();
+    }
+    name
+}
+
+fn held(g: &mut Gen) -> Held {
+    let state = State::from_bits(u8::arbitrary(g));
+    Held { claim: Claim::new(incarnation(g), state), record: u16::arbitrary(g) }
+}
+
+fn accusers(g: &mut Gen, least: usize) -> Accusers {
+    let count = least + usize::arbitrary(g) % (5 - least);
+    let mut accusers = Accusers::new();
+    while accusers.as_slice().len() < count {
+        accusers.insert(tiny(g));
+    }
+    accusers
+}
+
+fn reason(g: &mut Gen) -> RefusalReason {
+    match u8::arbitrary(g) {
+        0 => RefusalReason::OtherCluster,
+        1 => RefusalReason::Full,
+        2 => RefusalReason::Versions,
+        3 => RefusalReason::NotRunning,
+        byte => RefusalReason::Unknown(byte),
+    }
+}
+
+fn subject(g: &mut Gen) -> Subject {
+    if bool::arbitrary(g) { Subject::Short(short(g)) } else { Subject::Full(id(g)) }
+}
+
+fn place(g: &mut Gen) -> Option<u32> {
+    bool::arbitrary(g).then(|| u32::try_from(number(g)).unwrap_or(u32::MAX))
+}
+
+fn id(g: &mut Gen) -> NodeId {
+    NodeId::from_bytes(u128::arbitrary(g).to_le_bytes())
+}
+
+fn short(g: &mut Gen) -> ShortId {
+    ShortId(u64::arbitrary(g))
+}
+
+fn tiny(g: &mut Gen) -> TinyId {
+    TinyId(u32::arbitrary(g))
+}
+
+fn incarnation(g: &mut Gen) -> Incarnation {
+    Incarnation(number(g))
+}

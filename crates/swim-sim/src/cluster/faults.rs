@@ -1,0 +1,157 @@
+//! What is done to hosts: crashes, pauses, blocks, leaves, restarts.
+
+use std::net::SocketAddr;
+
+use swim_membership::Instant;
+
+use super::{Cluster, HostIx};
+use crate::host::{Condition, address_of};
+
+/// What a host that starts again still has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Data {
+    /// Its identity.
+    Kept,
+    /// Nothing.
+    Lost,
+}
+
+/// Where a host that starts again listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Where it did before.
+    Same,
+    /// At another port.
+    New,
+}
+
+impl Cluster {
+    /// The process ends without a word.
+    pub fn crash(&mut self, ix: HostIx) {
+        self.transcript.event(self.now, format_args!("h{} crashes", ix.0));
+        self.hosts[ix.0 as usize].end();
+    }
+
+    /// A host that is down starts again, and joins by `seeds`.
+    pub fn restart(&mut self, ix: HostIx, data: Data, place: Place, seeds: &[HostIx]) {
+        if self.condition(ix) != Condition::Down {
+            self.crash(ix);
+        }
+        if data == Data::Lost {
+            self.hosts[ix.0 as usize].id = self.draw_id();
+        }
+        let host = &mut self.hosts[ix.0 as usize];
+        if place == Place::New {
+            let next = host.address.port() + 1;
+            host.address.set_port(next);
+        }
+        self.start(ix, seeds);
+    }
+
+    /// Gives a second host the identity of another, as a copied data folder does.
+    pub fn copy_identity(&mut self, from: HostIx, to: HostIx) {
+        self.hosts[to.0 as usize].id = self.id(from);
+    }
+
+    /// The process stands still.
+    pub fn pause(&mut self, ix: HostIx) {
+        self.transcript.event(self.now, format_args!("h{} pauses", ix.0));
+        self.set_condition(ix, Condition::Paused);
+    }
+
+    /// Nothing goes in or out; timers run.
+    pub fn block(&mut self, ix: HostIx) {
+        self.transcript.event(self.now, format_args!("h{} is blocked", ix.0));
+        self.set_condition(ix, Condition::Blocked);
+    }
+
+    fn set_condition(&mut self, ix: HostIx, condition: Condition) {
+        let host = &mut self.hosts[ix.0 as usize];
+        if host.condition != Condition::Down {
+            host.condition = condition;
+        }
+    }
+
+    /// A paused or blocked host goes on, with all that has waited for it.
+    pub fn resume(&mut self, ix: HostIx) {
+        let host = &mut self.hosts[ix.0 as usize];
+        if !matches!(host.condition, Condition::Paused | Condition::Blocked) {
+            return;
+        }
+        self.transcript.event(self.now, format_args!("h{} goes on", ix.0));
+        host.condition = Condition::Running;
+        let local = host.skew.local(self.now);
+        for held in std::mem::take(&mut host.outbox) {
+            self.send_held(ix.0, held);
+        }
+        // What is due goes before what has come, as in the driver.
+        let host = &mut self.hosts[ix.0 as usize];
+        host.armed_at = Instant::NEVER;
+        if local >= host.wake_at
+            && let Some(node) = &mut host.node
+        {
+            node.handle_timeout(local);
+        }
+        self.after(ix.0);
+        let waiting = std::mem::take(&mut self.hosts[ix.0 as usize].inbox);
+        for input in waiting {
+            self.feed(ix.0, input);
+        }
+    }
+
+    /// The node leaves gently; its process goes on.
+    pub fn leave(&mut self, ix: HostIx) {
+        self.transcript.event(self.now, format_args!("h{} leaves", ix.0));
+        self.command(ix, |node, now| node.leave(now));
+    }
+
+    /// The node joins, again if it had left.
+    pub fn join(&mut self, ix: HostIx, seeds: &[HostIx]) {
+        self.transcript.event(self.now, format_args!("h{} joins", ix.0));
+        let seeds: Vec<SocketAddr> = seeds.iter().map(|&seed| self.address(seed)).collect();
+        self.command(ix, |node, now| node.join(now, &seeds));
+    }
+
+    /// The node changes its metadata.
+    pub fn set_metadata(&mut self, ix: HostIx, metadata: &[u8]) {
+        self.hosts[ix.0 as usize].metadata = metadata.to_vec();
+        self.command(ix, |node, now| {
+            node.set_metadata(now, metadata).expect("simulated metadata is short");
+        });
+    }
+
+    /// The node broadcasts.
+    pub fn broadcast(&mut self, ix: HostIx, payload: &[u8]) {
+        self.command(ix, |node, now| {
+            // One who has left cannot, and need not.
+            let _ = node.broadcast(now, payload);
+        });
+    }
+
+    fn command(&mut self, ix: HostIx, run: impl FnOnce(&mut swimmer::node::Node, Instant)) {
+        let host = &mut self.hosts[ix.0 as usize];
+        let local = host.skew.local(self.now);
+        // A process that stands still takes no commands either.
+        if host.condition == Condition::Paused {
+            return;
+        }
+        if let Some(node) = &mut host.node {
+            if let Some(checker) = &mut self.checker {
+                checker.on_command(ix.0);
+            }
+            run(node, local);
+            self.after(ix.0);
+        }
+    }
+
+    /// Sends a datagram as if from a host, whatever its bytes: what a liar does.
+    pub fn forge(&mut self, from: HostIx, to: SocketAddr, bytes: Vec<u8>) {
+        let address = self.address(from);
+        self.send_datagram(from.0, address, to, bytes);
+    }
+
+    /// The address at which a host listens first, before it moves.
+    pub fn first_address(ix: HostIx) -> SocketAddr {
+        address_of(ix.0, 0)
+    }
+}

@@ -1,0 +1,219 @@
+//! The way of bytes between hosts: what a node wants sent, and when and whether it arrives.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use swim_membership::Instant;
+use swimmer::node::{ExchangeId, Output};
+
+use super::{Cluster, Happening};
+use crate::host::{Asker, Condition, Held, Input, host_of};
+
+/// Headers of IPv4 and UDP.
+const UDP_OVERHEAD: u64 = 28;
+/// Headers of IPv4 and TCP with time stamps.
+const TCP_OVERHEAD: u64 = 52;
+/// Packets of an exchange that carry no payload: three to open, two acknowledgements, four to close.
+const TCP_BARE_PACKETS: u64 = 9;
+const TCP_SEGMENT: u64 = 1_448;
+/// The first wait of TCP for a lost packet of the handshake, and of what follows.
+const SYN_RETRY: Duration = Duration::from_secs(1);
+const SEGMENT_RETRY: Duration = Duration::from_millis(200);
+/// After so many lost tries in a row a packet is taken as never arriving: the deadline ends it.
+const TRIES_MAX: u32 = 8;
+/// Buffers that are kept for reuse.
+const POOL_MAX: usize = 65_536;
+
+impl Cluster {
+    /// Does what a node wants, to its last word.
+    pub(super) fn drain(&mut self, ix: u32) {
+        loop {
+            let host = &mut self.hosts[ix as usize];
+            let blocked = host.condition == Condition::Blocked;
+            let (from, skew) = (host.address, host.skew);
+            let Some(node) = &mut host.node else { return };
+            match node.poll_output() {
+                Output::Datagram { to, payload } => {
+                    let mut bytes = self.pool.pop().unwrap_or_default();
+                    bytes.clear();
+                    bytes.extend_from_slice(payload);
+                    if let Some(checker) = &mut self.checker {
+                        checker.on_datagram_sent(to, bytes.len());
+                    }
+                    if blocked {
+                        host.outbox.push(Held::Datagram { to, bytes });
+                    } else {
+                        self.send_datagram(ix, from, to, bytes);
+                    }
+                }
+                Output::Exchange { id, to, request, deadline } => {
+                    let frame = request.to_vec();
+                    host.exchanges.insert(id, deadline);
+                    let (life, at) = (host.life, skew.global(deadline).max(self.now));
+                    self.queue.push(at, Happening::GiveUp { host: ix, life, exchange: id });
+                    if blocked {
+                        host.outbox.push(Held::Request { to, exchange: id, frame });
+                    } else {
+                        self.send_request(ix, from, to, id, frame);
+                    }
+                }
+                Output::Reply { id, frame } => {
+                    let frame = Some(frame.to_vec());
+                    if let Some(asker) = host.askers.remove(&id) {
+                        if blocked {
+                            host.outbox.push(Held::Reply { asker, frame });
+                        } else {
+                            self.send_reply(from, asker, frame);
+                        }
+                    }
+                }
+                Output::Event(event) => self.on_event(ix, &event),
+                Output::Notice(_) | Output::Completed(_) => {}
+                Output::Wait(at) => {
+                    host.wake_at = at;
+                    break;
+                }
+            }
+        }
+        // Requests without an answer by now get none.
+        let host = &mut self.hosts[ix as usize];
+        let from = host.address;
+        for asker in std::mem::take(&mut host.askers).into_values() {
+            self.send_reply(from, asker, None);
+        }
+    }
+
+    /// A blocked host goes on: what it would have sent goes out now.
+    pub(super) fn send_held(&mut self, ix: u32, held: Held) {
+        let from = self.hosts[ix as usize].address;
+        match held {
+            Held::Datagram { to, bytes } => self.send_datagram(ix, from, to, bytes),
+            Held::Request { to, exchange, frame } => {
+                self.send_request(ix, from, to, exchange, frame);
+            }
+            Held::Reply { asker, frame } => self.send_reply(from, asker, frame),
+        }
+    }
+
+    pub(super) fn send_datagram(
+        &mut self,
+        ix: u32,
+        from: SocketAddr,
+        to: SocketAddr,
+        bytes: Vec<u8>,
+    ) {
+        self.traffic.datagrams += 1;
+        self.traffic.datagram_bytes += bytes.len() as u64 + UDP_OVERHEAD;
+        let line = format_args!("h{ix} -> {to}: {} bytes", bytes.len());
+        self.transcript.message(self.now, line);
+        let Some(target) = host_of(to) else {
+            self.traffic.to_nobody += 1;
+            return self.recycle(bytes);
+        };
+        if !self.links.passes(ix, target) {
+            self.traffic.cut += 1;
+            return self.recycle(bytes);
+        }
+        let conditions = self.links.conditions(ix, target);
+        if conditions.loses(&mut self.rng) {
+            self.traffic.lost += 1;
+            return self.recycle(bytes);
+        }
+        let leaves_at = self.leave_uplink(ix, bytes.len() as u64 + UDP_OVERHEAD);
+        if conditions.doubles(&mut self.rng) {
+            self.traffic.doubled += 1;
+            let at = leaves_at + conditions.draw_delay(&mut self.rng);
+            let input = Input::Datagram { from, bytes: bytes.clone() };
+            self.queue.push(at, Happening::Arrives { to, input });
+        }
+        let at = leaves_at + conditions.draw_delay(&mut self.rng);
+        self.queue.push(at, Happening::Arrives { to, input: Input::Datagram { from, bytes } });
+    }
+
+    /// When bytes that are sent now have left a host with a limited rate.
+    fn leave_uplink(&mut self, ix: u32, bytes: u64) -> Instant {
+        let Some(rate) = self.links.rate(ix) else { return self.now };
+        let host = &mut self.hosts[ix as usize];
+        let begins = host.uplink_free_at.max(self.now);
+        host.uplink_free_at = begins + Duration::from_micros(bytes * 1_000_000 / rate);
+        host.uplink_free_at
+    }
+
+    fn send_request(
+        &mut self,
+        ix: u32,
+        from: SocketAddr,
+        to: SocketAddr,
+        exchange: ExchangeId,
+        frame: Vec<u8>,
+    ) {
+        self.traffic.exchanges += 1;
+        let segments = 1 + frame.len() as u64 / TCP_SEGMENT;
+        let bytes = frame.len() as u64 + (TCP_BARE_PACKETS + segments) * TCP_OVERHEAD;
+        self.traffic.exchange_bytes += bytes;
+        self.transcript.message(
+            self.now,
+            format_args!("h{ix} => {to}: request {} of {} bytes", exchange.0, frame.len()),
+        );
+        let asker = Asker { host: ix, life: self.hosts[ix as usize].life, exchange };
+        let Some(target) = host_of(to) else { return };
+        // There and back for the handshake, then there with the request.
+        let way = [(ix, target, SYN_RETRY), (target, ix, SYN_RETRY), (ix, target, SEGMENT_RETRY)];
+        let left_at = self.leave_uplink(ix, bytes);
+        if let Some(at) = self.travel(left_at, &way) {
+            let input = Input::Request { from, asker, frame };
+            self.queue.push(at, Happening::Arrives { to, input });
+        }
+    }
+
+    /// Sends an answer, or that there is none, back to who has asked.
+    pub(super) fn send_reply(&mut self, from: SocketAddr, asker: Asker, frame: Option<Vec<u8>>) {
+        let Some(ix) = host_of(from) else { return };
+        let Asker { host, life, exchange } = asker;
+        let bytes = frame.as_ref().map_or(0, |frame| frame.len() as u64);
+        let segments = if bytes == 0 { 0 } else { 1 + bytes / TCP_SEGMENT };
+        self.traffic.exchange_bytes += bytes + segments * TCP_OVERHEAD;
+        self.transcript.message(
+            self.now,
+            format_args!("h{ix} => h{host}: reply to {} of {bytes} bytes", exchange.0),
+        );
+        let left_at = match ix < self.len() {
+            true => self.leave_uplink(ix, bytes),
+            false => self.now,
+        };
+        if let Some(at) = self.travel(left_at, &[(ix, host, SEGMENT_RETRY)]) {
+            self.queue.push(at, Happening::Replied { host, life, exchange, frame });
+        }
+    }
+
+    /// When packets that wait for each other have gone this way, lost ones again and again;
+    /// `None`: never.
+    fn travel(&mut self, left_at: Instant, way: &[(u32, u32, Duration)]) -> Option<Instant> {
+        let mut at = left_at;
+        for &(from, to, retry) in way {
+            if !self.links.passes(from, to) {
+                self.traffic.cut += 1;
+                return None;
+            }
+            let conditions = self.links.conditions(from, to);
+            let mut wait = retry;
+            let mut tries = 0;
+            while conditions.loses(&mut self.rng) {
+                tries += 1;
+                if tries == TRIES_MAX {
+                    return None;
+                }
+                at = at + wait;
+                wait *= 2;
+            }
+            at = at + conditions.draw_delay(&mut self.rng);
+        }
+        Some(at)
+    }
+
+    pub(super) fn recycle(&mut self, bytes: Vec<u8>) {
+        if self.pool.len() < POOL_MAX {
+            self.pool.push(bytes);
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Binding UDP and TCP on one port, and how addresses look from outside.
+
+use std::io;
+use std::net::{SocketAddr, SocketAddrV6};
+
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use tokio::net::{TcpListener, UdpSocket};
+
+use crate::udp_tcp::UdpTcpConfig;
+
+/// How many pairs of ports are tried when the system is to choose one.
+const PORT_TRIES: u32 = 32;
+/// What is asked for less than this is not asked for again.
+const BUFFER_MIN: usize = 64 * 1_024;
+/// Some systems take no longer datagram than this buffer, and have 9 KiB by default.
+const SEND_BUFFER: usize = 256 * 1_024;
+
+/// Both planes on one port. TCP is bound first: it is the one that others more often hold.
+pub(crate) fn bind_pair(
+    address: SocketAddr,
+    config: &UdpTcpConfig,
+) -> io::Result<(TcpListener, UdpSocket)> {
+    let mut tries = if address.port() == 0 { PORT_TRIES } else { 1 };
+    loop {
+        match try_bind_pair(address, config) {
+            Err(_) if tries > 1 => tries -= 1,
+            result => return result,
+        }
+    }
+}
+
+fn try_bind_pair(
+    address: SocketAddr,
+    config: &UdpTcpConfig,
+) -> io::Result<(TcpListener, UdpSocket)> {
+    let tcp = bind_tcp(address, config)?;
+    let udp = bind_udp(tcp.local_addr()?, config)?;
+    Ok((tcp, udp))
+}
+
+fn socket(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
+    if let SocketAddr::V6(v6) = address {
+        // A wildcard takes IPv4 peers too; a given address is that of IPv6 peers alone.
+        socket.set_only_v6(!v6.ip().is_unspecified())?;
+    }
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+fn bind_tcp(address: SocketAddr, config: &UdpTcpConfig) -> io::Result<TcpListener> {
+    let socket = socket(address, Type::STREAM, Protocol::TCP)?;
+    // So that the port is free at once after a close; on Windows it would mean another thing.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(i32::try_from(config.backlog).unwrap_or(i32::MAX))?;
+    TcpListener::from_std(socket.into())
+}
+
+fn bind_udp(address: SocketAddr, config: &UdpTcpConfig) -> io::Result<UdpSocket> {
+    let socket = socket(address, Type::DGRAM, Protocol::UDP)?;
+    // A smaller grant is no error: it shows in the stats.
+    ask(config.receive_buffer, |bytes| socket.set_recv_buffer_size(bytes));
+    ask(SEND_BUFFER, |bytes| socket.set_send_buffer_size(bytes));
+    socket.bind(&address.into())?;
+    UdpSocket::from_std(socket.into())
+}
+
+/// Asks for a buffer. Where the system refuses what is too much instead of granting less, half of
+/// it is asked for, and so on.
+fn ask(bytes: usize, set: impl Fn(usize) -> io::Result<()>) {
+    let mut bytes = bytes;
+    while set(bytes).is_err() && bytes > BUFFER_MIN {
+        bytes /= 2;
+    }
+}
+
+/// The receive buffer of a socket in bytes, as it would have been asked for.
+pub(crate) fn receive_buffer(udp: &UdpSocket) -> io::Result<usize> {
+    let bytes = SockRef::from(udp).recv_buffer_size()?;
+    // Linux doubles what it grants, for its own bookkeeping, and says the double.
+    let doubled = cfg!(any(target_os = "linux", target_os = "android"));
+    Ok(if doubled { bytes / 2 } else { bytes })
+}
+
+/// A peer's address as others would write it: an IPv4 peer of a socket that takes both shows as
+/// what it is. The scope of a link-local address stays, for without it nobody can answer.
+pub(crate) fn plain(address: SocketAddr) -> SocketAddr {
+    let SocketAddr::V6(v6) = address else { return address };
+    match v6.ip().to_ipv4_mapped() {
+        Some(v4) => (v4, v6.port()).into(),
+        None => SocketAddrV6::new(*v6.ip(), v6.port(), 0, v6.scope_id()).into(),
+    }
+}
+
+/// The other way round: a socket of IPv6 names IPv4 peers in its own way.
+pub(crate) fn mapped(local: SocketAddr, to: SocketAddr) -> SocketAddr {
+    match (local, to) {
+        (SocketAddr::V6(_), SocketAddr::V4(v4)) => (v4.ip().to_ipv6_mapped(), v4.port()).into(),
+        _ => to,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn an_ipv4_peer_is_named_plainly_and_reached_by_a_socket_of_ipv6() {
+        let (v4, v6) = (address("10.1.2.3:7"), address("[::ffff:10.1.2.3]:7"));
+        assert_eq!(plain(v6), v4);
+        assert_eq!(mapped(address("[::]:1"), v4), v6);
+        assert_eq!(mapped(address("0.0.0.0:1"), v4), v4);
+    }
+
+    #[test]
+    fn a_link_local_peer_keeps_its_scope_and_no_peer_a_flow() {
+        let local = "fe80::1".parse().unwrap();
+        assert_eq!(
+            plain(SocketAddrV6::new(local, 7, 5, 3).into()),
+            SocketAddrV6::new(local, 7, 0, 3).into()
+        );
+        assert_eq!(plain(address("[2001:db8::1]:7")), address("[2001:db8::1]:7"));
+    }
+
+    #[test]
+    fn a_buffer_that_is_refused_is_asked_for_by_halves() {
+        let asked = std::cell::RefCell::new(Vec::new());
+        ask(1 << 20, |bytes| {
+            asked.borrow_mut().push(bytes);
+            if bytes > 300_000 { Err(io::ErrorKind::OutOfMemory.into()) } else { Ok(()) }
+        });
+        assert_eq!(*asked.borrow(), [1 << 20, 1 << 19, 1 << 18]);
+        ask(1 << 20, |_| Err(io::ErrorKind::OutOfMemory.into()));
+    }
+}
