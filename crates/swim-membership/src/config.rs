@@ -55,6 +55,16 @@ impl FromStr for Profile {
     }
 }
 
+/// Whom a node probes next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ProbeOrder {
+    /// By turns that all members agree on without talking, so that each is probed once a period.
+    #[default]
+    Rotation,
+    /// By a round of one's own, shuffled anew each time, as in SWIM.
+    RoundRobin,
+}
+
 /// Values that cannot work together, with the names of the fields.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -148,9 +158,26 @@ settings! {
     suspicion_alpha: u32,
     /// β of the suspicion maximum. Default 6, range 1 to 20.
     suspicion_beta: u32,
-    /// How many independent confirmations bring a suspicion down to its minimum (S3). Default 3,
-    /// range 0 to 3; fewer in clusters that are too small.
+    /// How many independent confirmations bring a suspicion down to its minimum (S3). Default 4,
+    /// range 0 to 4; fewer in clusters that are too small.
     confirmations: u32,
+    /// Whom to probe next, and when (P1). Default: by rotation.
+    probe_order: ProbeOrder,
+    /// Whether a member that hears a new suspicion looks for itself, with probability 8/n (S7).
+    /// Default: yes. Without it the suspicion minimum is multiplied by max(1, log10 n).
+    corroboration: bool,
+    /// Whether the time-out of a direct ping follows the measured round trips (P4). Default: yes.
+    /// Without it the base time-out is waited for, and a probe takes a whole period.
+    adaptive_timeout: bool,
+    /// The least that an adaptive time-out falls to. Default 50 ms (`local` 20 ms, `wan` 300 ms).
+    timeout_floor: Duration,
+    /// Whether a node that is out of touch passes no sentence (S5). Default: yes.
+    isolation_guard: bool,
+    /// How long it holds its sentences at most. Default 20 s (`local` 10 s, `wan` 60 s).
+    isolation_hold: Duration,
+    /// Whether time that this node has lost by standing still is held against nobody (S8). Default:
+    /// yes.
+    stall_guard: bool,
     /// How many relays are asked after the base time-out (P4). Default 3, range 0 to 16.
     relays: u32,
     /// The top of the local health score (H1). Default 8, range 0 to 64; 0 switches it off.
@@ -194,13 +221,25 @@ impl Config {
             Profile::Local => (500, 200, 1_000, 100, 5_000),
             Profile::Wan => (5_000, 3_000, 15_000, 500, 60_000),
         };
+        let (timeout_floor, isolation_hold) = match profile {
+            Profile::Lan | Profile::Fast => (50, 20_000),
+            Profile::Local => (20, 10_000),
+            Profile::Wan => (300, 60_000),
+        };
         Builder {
             period: ms(period),
             base_timeout: ms(base_timeout),
             suspicion_min: ms(suspicion_min),
             suspicion_alpha: 4,
             suspicion_beta: 6,
-            confirmations: 3,
+            confirmations: 4,
+            probe_order: ProbeOrder::default(),
+            corroboration: true,
+            adaptive_timeout: true,
+            timeout_floor: ms(timeout_floor),
+            isolation_guard: true,
+            isolation_hold: ms(isolation_hold),
+            stall_guard: true,
             relays: 3,
             health_max: 8,
             gossip_tick: ms(gossip_tick),
@@ -254,6 +293,8 @@ impl Builder {
             ("period", self.period),
             ("base_timeout", self.base_timeout),
             ("suspicion_min", self.suspicion_min),
+            ("timeout_floor", self.timeout_floor),
+            ("isolation_hold", self.isolation_hold),
             ("gossip_tick", self.gossip_tick),
             ("sync_interval", self.sync_interval),
             ("healing_interval", self.healing_interval),
@@ -274,6 +315,7 @@ impl Builder {
         let suspicion_max = self.period * self.suspicion_alpha * self.suspicion_beta;
         for (smaller, smaller_value, larger, larger_value) in [
             ("base_timeout", self.base_timeout, "period", self.period),
+            ("timeout_floor", self.timeout_floor, "base_timeout", self.base_timeout),
             ("suspicion_min", self.suspicion_min, "suspicion_alpha × beta × period", suspicion_max),
             ("suspicion_min", self.suspicion_min, "tombstone_age", self.tombstone_age),
         ] {
@@ -288,7 +330,7 @@ impl Builder {
         for (field, value, min, max) in [
             ("suspicion_alpha", u64::from(self.suspicion_alpha), 1, 20),
             ("suspicion_beta", u64::from(self.suspicion_beta), 1, 20),
-            ("confirmations", u64::from(self.confirmations), 0, 3),
+            ("confirmations", u64::from(self.confirmations), 0, 4),
             ("relays", u64::from(self.relays), 0, 16),
             ("health_max", u64::from(self.health_max), 0, 64),
             ("gossip_fanout", u64::from(self.gossip_fanout), 1, 16),

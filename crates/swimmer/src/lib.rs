@@ -56,7 +56,7 @@ pub use cluster::{
 };
 pub use event::{Death, DeathPath, Delivery, Event, Notice};
 pub use member::Member;
-pub use swim_membership::{Config, ConfigBuilder, ConfigError, Instant, Profile};
+pub use swim_membership::{Config, ConfigBuilder, ConfigError, Instant, Now, ProbeOrder, Profile};
 /// What is said, and its bytes: for a [`Codec`] of one's own.
 pub use swim_proto as proto;
 pub use swim_proto::{

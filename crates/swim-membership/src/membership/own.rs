@@ -104,10 +104,14 @@ impl Membership {
         };
         if self.local.on_foreign_record(now, heard) {
             self.counters.conflicts += 1;
-            let kind = EventKind::Conflict { other: record.address() };
-            let member = Box::new(self.local());
-            self.actions.push_back(Action::Event(Event { kind, member }));
+            self.emit_own(EventKind::Conflict { other: record.address() });
         }
+    }
+
+    /// An event about this node itself.
+    pub(super) fn emit_own(&mut self, kind: EventKind) {
+        let member = Box::new(self.local());
+        self.actions.push_back(Action::Event(Event { kind, member }));
     }
 
     pub(super) fn on_raise_due(&mut self, now: Instant) {
