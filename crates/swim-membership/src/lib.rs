@@ -30,7 +30,10 @@ mod table;
 mod time;
 
 pub use action::{Action, Ask, Event, EventKind, MemberView, Tell, Via, Who};
-pub use config::{Builder as ConfigBuilder, Config, ConfigError, ParseProfileError, Profile};
+pub use config::{
+    Buddy, Builder as ConfigBuilder, Config, ConfigError, HealthRule, Nacks, ParseProfileError,
+    Profile, SuspicionRule,
+};
 pub use counters::Counters;
 pub use health::LocalHealth;
 #[doc(hidden)]

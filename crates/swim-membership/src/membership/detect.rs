@@ -7,6 +7,7 @@ use swim_proto::{Accusers, Datagram, Seq, State};
 
 use super::Membership;
 use crate::action::{Action, Ask, Tell};
+use crate::config::HealthRule;
 use crate::probe::{Probe, Step};
 use crate::table::MemberIx;
 use crate::time::Instant;
@@ -26,7 +27,12 @@ impl Membership {
         if now < self.probe_at {
             return;
         }
-        self.probe_at = now + self.health.stretch(self.config.period());
+        let by_memberlist = self.config.health_rule() == HealthRule::Memberlist;
+        let period = self.config.period();
+        self.probe_at = now + if by_memberlist { period } else { self.health.stretch(period) };
+        if by_memberlist && !self.probes.is_empty() {
+            return;
+        }
         match self.table.next_in_round(&mut self.rng) {
             Some(target) => self.start_probe(now, target),
             None => self.probe_at = Instant::NEVER,
@@ -43,7 +49,12 @@ impl Membership {
         }
         self.counters.probes += 1;
         let seq = self.probes.next_seq();
-        let timeout_at = now + self.health.stretch(self.config.base_timeout());
+        let timeout = self.config.base_timeout();
+        let timeout_at = now
+            + match self.config.health_rule() {
+                HealthRule::Memberlist => timeout,
+                HealthRule::Once | HealthRule::Paper => self.health.stretch(timeout),
+            };
         let ends_at = now + self.health.stretch(self.config.period());
         self.probes.push(Probe::new(seq, target, timeout_at, ends_at));
         self.send_ping(target, seq);
@@ -87,12 +98,23 @@ impl Membership {
     fn on_probe_failed(&mut self, now: Instant, seq: Seq) {
         let Some(probe) = self.probes.take(seq) else { return };
         self.counters.probes_failed += 1;
-        // Relays that live and yet said nothing speak for a fault on our side (H1).
-        let alive = |&ix: &MemberIx| self.table.held(ix).claim().state == State::Alive;
-        if !probe.relayed || probe.silent_relays.iter().any(alive) {
-            self.health.worsen();
-        }
+        (0..self.cost_of_failure(&probe)).for_each(|_| self.health.worsen());
         self.accuse(now, probe.target);
+    }
+
+    /// By how much a failed probe worsens our health (H1).
+    fn cost_of_failure(&self, probe: &Probe) -> u32 {
+        let silent = probe.silent_relays.len() as u32;
+        match self.config.health_rule() {
+            HealthRule::Once => {
+                // Relays that live and yet said nothing speak for a fault on our side.
+                let alive = |&ix: &MemberIx| self.table.held(ix).claim().state == State::Alive;
+                u32::from(!probe.relayed || probe.silent_relays.iter().any(alive))
+            }
+            HealthRule::Paper => 1 + u32::from(silent > 0),
+            HealthRule::Memberlist if !probe.relayed => 1,
+            HealthRule::Memberlist => silent,
+        }
     }
 
     /// This node's own probe has failed: it accuses (S1).
