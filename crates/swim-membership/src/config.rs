@@ -65,6 +65,56 @@ pub enum ProbeOrder {
     RoundRobin,
 }
 
+/// How long a suspicion lasts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum SuspicionRule {
+    /// Between a minimum and a maximum that both grow with log10 n, shortened by confirmations (S3).
+    #[default]
+    Scaled,
+    /// SWIM's: α·max(1, log10 n) periods, whoever confirms. For experiments.
+    Fixed,
+}
+
+/// What a failed probe says of one's own health, and what bad health slows down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum HealthRule {
+    /// A failed probe costs 1, unless every relay that is alive has said nack (H1).
+    #[default]
+    Once,
+    /// As Lifeguard's paper has it: a failed probe costs 1, and 1 more unless every relay has said
+    /// nack. For experiments.
+    Paper,
+    /// As memberlist has it: each relay that has not said nack costs 1, and a probe without relays
+    /// does. Only the end of a probe is stretched: relays are asked as early as ever, and the next
+    /// probe waits for nothing but that end. For experiments.
+    Memberlist,
+}
+
+/// When a relay says that its ping was not answered (P5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Nacks {
+    /// Early enough that the asker hears it before its probe ends (P5).
+    #[default]
+    Early,
+    /// After the base time-out, as memberlist does: too late for an asker of good health whose base
+    /// time-out is half a period. For experiments.
+    Late,
+    /// Never, as in SWIM. For experiments.
+    Never,
+}
+
+/// What a member learns from a ping about what its sender holds of it (P3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Buddy {
+    /// All: that it is accused, and that a newer word of it is not known.
+    #[default]
+    All,
+    /// That it is suspected, as in Lifeguard. For experiments.
+    Suspicion,
+    /// Nothing, as in SWIM. For experiments.
+    Nothing,
+}
+
 /// Values that cannot work together, with the names of the fields.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -178,10 +228,20 @@ settings! {
     /// Whether time that this node has lost by standing still is held against nobody (S8). Default:
     /// yes.
     stall_guard: bool,
+    /// How long a suspicion lasts. Default: `Scaled`.
+    suspicion_rule: SuspicionRule,
     /// How many relays are asked after the base time-out (P4). Default 3, range 0 to 16.
     relays: u32,
     /// The top of the local health score (H1). Default 8, range 0 to 64; 0 switches it off.
     health_max: u32,
+    /// What raises the local health score, and what it stretches. Default: `Once`.
+    health_rule: HealthRule,
+    /// When relays say nack. Default: `Early`.
+    nacks: Nacks,
+    /// What a member learns from a ping about itself. Default: `All`.
+    buddy: Buddy,
+    /// Whether stale claims are answered (G6). Default: yes. No, as in SWIM, is for experiments.
+    corrections: bool,
     /// How often waiting news is gossiped beside probes (G3). Default 200 ms (`local` 100 ms, `wan`
     /// 500 ms). Nothing is sent while there is no news.
     gossip_tick: Duration,
@@ -240,8 +300,13 @@ impl Config {
             isolation_guard: true,
             isolation_hold: ms(isolation_hold),
             stall_guard: true,
+            suspicion_rule: SuspicionRule::default(),
             relays: 3,
             health_max: 8,
+            health_rule: HealthRule::default(),
+            nacks: Nacks::default(),
+            buddy: Buddy::default(),
+            corrections: true,
             gossip_tick: ms(gossip_tick),
             gossip_fanout: 3,
             gossip_lambda: 4,

@@ -36,7 +36,8 @@ mod time;
 
 pub use action::{Action, Ask, Event, EventKind, MemberView, Tell, Via, Who};
 pub use config::{
-    Builder as ConfigBuilder, Config, ConfigError, ParseProfileError, ProbeOrder, Profile,
+    Buddy, Builder as ConfigBuilder, Config, ConfigError, HealthRule, Nacks, ParseProfileError,
+    ProbeOrder, Profile, SuspicionRule,
 };
 pub use counters::Counters;
 pub use health::LocalHealth;

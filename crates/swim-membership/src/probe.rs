@@ -132,6 +132,10 @@ impl Probes {
         self.seq
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.in_flight.is_empty()
+    }
+
     pub(crate) fn is_full(&self) -> bool {
         self.in_flight.len() >= IN_FLIGHT_MAX
     }

@@ -8,7 +8,7 @@ use core::time::Duration;
 
 use swim_proto::{Accusers, TinyId};
 
-use crate::config::Config;
+use crate::config::{Config, SuspicionRule};
 use crate::time::Instant;
 
 /// log2 of 1 to 5, with 16 binary digits behind the point.
@@ -35,16 +35,20 @@ impl SuspicionTimes {
             let micros = duration.as_micros().saturating_mul(u128::from(scale)) >> 16;
             Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
         };
+        if config.suspicion_rule() == SuspicionRule::Fixed {
+            let fixed = stretch(config.period() * config.suspicion_alpha());
+            return Self { min: fixed, max: fixed, confirmations: 0 };
+        }
         let others = members.saturating_sub(1) / 2;
         let confirmations = config.confirmations().min(u32::try_from(others).unwrap_or(u32::MAX));
         // Where evidence is gathered on purpose the minimum needs no room for chance to gather it.
         let min = match config.corroboration() {
-            true => config.suspicion_min(),
+            true => config.suspicion_min().saturating_mul(1 << returns.min(16)),
             false => stretch(config.suspicion_min()),
         };
         let alpha_beta = config.suspicion_alpha() * config.suspicion_beta();
-        let max = stretch(config.period() * alpha_beta).max(min);
-        let min = min.saturating_mul(1 << returns.min(16)).min(max);
+        let max = stretch(config.period() * alpha_beta).max(config.suspicion_min());
+        let min = min.min(max);
         Self { min, max, confirmations }
     }
 
@@ -184,6 +188,17 @@ mod tests {
     fn s3_in_a_cluster_of_two_the_one_accuser_waits_twice_the_minimum() {
         let times = times_among(2);
         assert_eq!(times.timeout(0), Duration::from_secs(8));
+    }
+
+    #[test]
+    fn a_fixed_suspicion_lasts_alpha_log_n_periods_whoever_confirms() {
+        let builder = Config::builder(Profile::Lan).suspicion_alpha(5);
+        let config = builder.suspicion_rule(SuspicionRule::Fixed).build().unwrap();
+        let times = SuspicionTimes::new(&config, 128, 0);
+        let mut suspicion = Suspicion::new(Instant::ZERO, times, TinyId(1));
+        assert!(!suspicion.confirm(TinyId(2)));
+        let lasts = suspicion.deadline() - Instant::ZERO;
+        assert_eq!(lasts.as_millis(), 10_536);
     }
 
     #[test]

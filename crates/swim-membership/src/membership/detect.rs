@@ -10,6 +10,7 @@ use swim_proto::{Accusers, Datagram, Seq, State};
 
 use super::Membership;
 use crate::action::{Action, Ask, EventKind, Tell};
+use crate::config::HealthRule;
 use crate::guard::Touch;
 use crate::order::Order;
 use crate::probe::{Probe, Probes, Purpose, Step};
@@ -91,12 +92,21 @@ impl Membership {
             Order::Rotation(rotation) => rotation
                 .next(now, self.clock, period, skip, self.local.id, &self.table)
                 .map_or(Instant::NEVER, |turn| turn.at),
-            Order::RoundRobin(_) => now + self.health.stretch(period),
+            Order::RoundRobin(_) => match self.config.health_rule() {
+                HealthRule::Memberlist => now + period,
+                HealthRule::Once | HealthRule::Paper => now + self.health.stretch(period),
+            },
         };
     }
 
     pub(super) fn on_period_due(&mut self, now: Instant) {
         if now < self.probe_at {
+            return;
+        }
+        // As memberlist does, it waits for nothing but the end of the last one.
+        let waits = self.config.health_rule() == HealthRule::Memberlist && !self.probes.is_empty();
+        if waits {
+            self.probe_at = now + self.config.period();
             return;
         }
         let target = match &mut self.order {
@@ -147,7 +157,11 @@ impl Membership {
     fn probe_times(&self, target: MemberIx) -> (Duration, Duration) {
         let (base, period) = (self.config.base_timeout(), self.config.period());
         if !self.config.adaptive_timeout() {
-            return (self.health.stretch(base), self.health.stretch(period));
+            let direct = match self.config.health_rule() {
+                HealthRule::Memberlist => base,
+                HealthRule::Once | HealthRule::Paper => self.health.stretch(base),
+            };
+            return (direct, self.health.stretch(period));
         }
         let floor = self.config.timeout_floor();
         let direct = self.trips.timeout(target).map_or(base, |timeout| timeout.clamp(floor, base));
@@ -233,15 +247,26 @@ impl Membership {
             self.on_no_touch(now);
             return;
         }
-        // Relays that live and yet said nothing speak for a fault on our side (H1).
-        let alive = |&ix: &MemberIx| self.table.held(ix).claim().state == State::Alive;
-        if !probe.relayed || probe.silent_relays.iter().any(alive) {
-            self.health.worsen();
-        }
+        (0..self.cost_of_failure(&probe)).for_each(|_| self.health.worsen());
         if probe.purpose == (Purpose::Turn { alive: true }) {
             self.guard.on_result(false);
         }
         self.accuse(now, &probe);
+    }
+
+    /// By how much a failed probe worsens our health (H1).
+    fn cost_of_failure(&self, probe: &Probe) -> u32 {
+        let silent = probe.silent_relays.len() as u32;
+        match self.config.health_rule() {
+            HealthRule::Once => {
+                // Relays that live and yet said nothing speak for a fault on our side.
+                let alive = |&ix: &MemberIx| self.table.held(ix).claim().state == State::Alive;
+                u32::from(!probe.relayed || probe.silent_relays.iter().any(alive))
+            }
+            HealthRule::Paper => 1 + u32::from(silent > 0),
+            HealthRule::Memberlist if !probe.relayed => 1,
+            HealthRule::Memberlist => silent,
+        }
     }
 
     /// This node's own probe has failed: it accuses, unless it is out of touch (S1, S5).

@@ -6,6 +6,7 @@ use swim_proto::{Datagram, Held, Incarnation, NodeId, Seq, State, Subject, TinyI
 
 use super::{Membership, Source};
 use crate::action::{Action, Tell, Via, Who};
+use crate::config::{Buddy, Nacks};
 use crate::known_bug::KnownBug;
 use crate::relay::Relay;
 use crate::table::{Lookup, MemberIx};
@@ -85,6 +86,14 @@ impl Membership {
 
     /// What a peer holds of us. Returns whether it must be told better.
     fn on_held(&mut self, now: Instant, held: Held) -> bool {
+        let told = match self.config.buddy() {
+            Buddy::All => true,
+            Buddy::Suspicion => held.claim.state == State::Suspect,
+            Buddy::Nothing => false,
+        };
+        if !told {
+            return false;
+        }
         let own = self.local.claim();
         if held.claim.supersedes(own) {
             self.on_accusation(now, held.claim.incarnation);
@@ -143,7 +152,9 @@ impl Membership {
             return;
         }
         let Lookup::Found(ix) = self.table.find_subject(target) else {
-            self.send(from, Datagram::Nack { seq }, Tell::Nothing);
+            if self.config.nacks() != Nacks::Never {
+                self.send(from, Datagram::Nack { seq }, Tell::Nothing);
+            }
             return;
         };
         if self.relays.is_full() {
@@ -159,8 +170,12 @@ impl Membership {
             target: ix,
             asker: from,
             asked: seq,
-            // Early enough that the nack is there before the asker gives up.
-            nack_at: now + wait,
+            nack_at: match self.config.nacks() {
+                // So that the nack is there before the asker gives up.
+                Nacks::Early => now + wait,
+                Nacks::Late => now + self.config.base_timeout(),
+                Nacks::Never => Instant::NEVER,
+            },
             ends_at: now + self.config.period(),
         });
         self.send_ping(ix, own_seq);

@@ -395,6 +395,7 @@ impl Membership {
         let buried = !held.state.is_present() && claim.state.is_present();
         let revived = held.state.is_present() && claim.state == State::Dead;
         match source.via {
+            Via::Gossip | Via::Ack(_) if !self.config.corrections() => {}
             Via::Gossip | Via::Ack(_) if buried => {
                 self.counters.corrections += 1;
                 self.answer(now, source, Datagram::Correction, Tell::Only(Who::Member(ix)));
