@@ -340,6 +340,18 @@ impl Default for Config {
 }
 
 impl Builder {
+    /// Switches off all that goes beyond SWIM and Lifeguard: a round of one's own, fixed time-outs,
+    /// no corroboration and no guards. For comparisons.
+    #[must_use]
+    pub fn plain(self) -> Self {
+        self.probe_order(ProbeOrder::RoundRobin)
+            .corroboration(false)
+            .confirmations(3)
+            .adaptive_timeout(false)
+            .isolation_guard(false)
+            .stall_guard(false)
+    }
+
     /// Checks that the values can work together.
     ///
     /// # Errors

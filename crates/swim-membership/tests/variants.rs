@@ -13,7 +13,7 @@ use swim_membership::{
 use swim_proto::{Datagram, Seq, State};
 
 fn bench(members: u8, change: impl FnOnce(ConfigBuilder) -> ConfigBuilder) -> Bench {
-    let mut bench = Bench::with(change(Config::builder(Profile::Lan)).build().unwrap());
+    let mut bench = Bench::with(change(Config::builder(Profile::Lan).plain()).build().unwrap());
     (1..=members).for_each(|n| bench.hear(Say::Alive(n, 1)));
     bench.drain();
     bench
