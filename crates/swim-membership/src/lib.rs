@@ -14,9 +14,11 @@ extern crate alloc;
 extern crate std;
 
 mod action;
+mod agreement;
 mod config;
 mod counters;
 mod deadlines;
+mod digest;
 mod health;
 mod known_bug;
 mod local;
@@ -29,9 +31,10 @@ mod suspicion;
 mod table;
 mod time;
 
-pub use action::{Action, Ask, Event, EventKind, MemberView, Tell, Via, Who};
+pub use action::{Action, Ask, Event, EventKind, MemberView, SyncEnd, Tell, Via, Who};
 pub use config::{Builder as ConfigBuilder, Config, ConfigError, ParseProfileError, Profile};
 pub use counters::Counters;
+pub use digest::Stretch;
 pub use health::LocalHealth;
 #[doc(hidden)]
 pub use known_bug::KnownBug;

@@ -6,8 +6,12 @@ use core::net::SocketAddr;
 use hashbrown::HashTable;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
-use swim_proto::{Claim, ClusterTag, Incarnation, NodeId, Record, ShortId, State, Subject, TinyId};
+use swim_proto::limits::BUCKETS;
+use swim_proto::{
+    Claim, ClusterTag, Incarnation, NodeId, Record, ShortId, State, Subject, TinyId, member_hash,
+};
 
+use crate::digest::Digests;
 use crate::order::RoundRobin;
 
 /// A member's place in the table: 4 bytes to pass along instead of an identity. It is valid until
@@ -109,6 +113,8 @@ pub struct Table {
     seed: u64,
     order: RoundRobin,
     alive: usize,
+    /// Of the present (D1).
+    digests: Digests,
 }
 
 impl Table {
@@ -122,6 +128,7 @@ impl Table {
             seed,
             order: RoundRobin::default(),
             alive: 0,
+            digests: Digests::default(),
         }
     }
 
@@ -263,6 +270,37 @@ impl Table {
         }
     }
 
+    /// The 8 bytes that name a member, if no other has the same.
+    pub fn short(&self, ix: MemberIx) -> ShortId {
+        self.held(ix).id.short(self.tag)
+    }
+
+    /// The digest of the present members (D1).
+    pub fn digest(&self) -> u64 {
+        self.digests.whole()
+    }
+
+    /// The digests of their buckets (E2).
+    pub fn bucket_digests(&self) -> &[u64; BUCKETS] {
+        self.digests.buckets()
+    }
+
+    /// What is held of a member, as it enters the digests: 0 for the absent (D1).
+    pub fn hash_held(&self, ix: MemberIx) -> u64 {
+        let entry = self.held(ix);
+        let (claim, made_in) = (entry.claim(), entry.record_incarnation());
+        if !claim.state.is_present() {
+            return 0;
+        }
+        member_hash(entry.id, claim, made_in, entry.record().hash())
+    }
+
+    /// To be called before and after each change of an entry.
+    fn toggle_digest(&mut self, ix: MemberIx) {
+        let (short, hash) = (self.short(ix), self.hash_held(ix));
+        self.digests.toggle(short, hash);
+    }
+
     /// The 4 bytes that name a member.
     pub fn tiny(&self, ix: MemberIx) -> TinyId {
         self.held(ix).id.short(self.tag).tiny()
@@ -327,10 +365,12 @@ impl Table {
 
     /// Sets the claim about a member, and with it whether it takes part in the rounds.
     pub(crate) fn set_claim(&mut self, ix: MemberIx, claim: Claim, rng: &mut Xoshiro256PlusPlus) {
+        self.toggle_digest(ix);
         let entry = self.held_mut(ix);
         let before = entry.claim().state;
         let record_incarnation = entry.record_incarnation();
         entry.set(claim, record_incarnation);
+        self.toggle_digest(ix);
         self.alive -= usize::from(before == State::Alive);
         self.alive += usize::from(claim.state == State::Alive);
         match (before.is_present(), claim.state.is_present()) {
@@ -354,10 +394,12 @@ impl Table {
 
     /// Sets the record of a member, made in `incarnation`.
     pub(crate) fn set_record(&mut self, ix: MemberIx, record: Record, incarnation: Incarnation) {
+        self.toggle_digest(ix);
         let entry = self.held_mut(ix);
         let claim = entry.claim();
         entry.record = record;
         entry.set(claim, incarnation);
+        self.toggle_digest(ix);
     }
 
     /// Forgets a member that is not present.
@@ -433,6 +475,10 @@ impl Table {
         for ix in self.iter() {
             assert_eq!(self.find(self.held(ix).id), Some(ix), "each is found by its id");
         }
+        let mut afresh = Digests::default();
+        self.iter().for_each(|ix| afresh.toggle(self.short(ix), self.hash_held(ix)));
+        assert_eq!(afresh.whole(), self.digest(), "the digest is one computed afresh");
+        assert_eq!(afresh.buckets(), self.bucket_digests(), "and so are those of the buckets");
     }
 }
 
