@@ -250,8 +250,13 @@ settings! {
     /// λ of the transmit limit: each update is sent at most λ·⌈log10(n + 1)⌉ times (G2).
     /// Default 4, range 1 to 16.
     gossip_lambda: u32,
-    /// How often a whole table is compared with one random member (E4). Default 30 s (`local` 5 s,
-    /// `wan` 60 s).
+    /// Whether pings and acks carry a digest of the table, 8 bytes, by which tables that differ are
+    /// found and repaired within a few periods (D1 to D5). Default true. Without it they are found
+    /// by the sync interval alone.
+    digest: bool,
+    /// How often the table is compared with one random member where no equal digest was seen since
+    /// the last time (E4); and the longest wait between repairs that are in vain (D4). Default 30 s
+    /// (`local` 5 s, `wan` 60 s).
     sync_interval: Duration,
     /// How often one dead member or absent seed is tried again (E5). Default 30 s (`local` 5 s,
     /// `wan` 60 s).
@@ -310,6 +315,7 @@ impl Config {
             gossip_tick: ms(gossip_tick),
             gossip_fanout: 3,
             gossip_lambda: 4,
+            digest: true,
             sync_interval: ms(healing),
             healing_interval: ms(healing),
             exchange_timeout: ms(10_000),

@@ -14,9 +14,11 @@ extern crate alloc;
 extern crate std;
 
 mod action;
+mod agreement;
 mod config;
 mod counters;
 mod deadlines;
+mod digest;
 mod guard;
 mod health;
 mod index;
@@ -34,12 +36,13 @@ mod suspicion;
 mod table;
 mod time;
 
-pub use action::{Action, Ask, Event, EventKind, MemberView, Tell, Via, Who};
+pub use action::{Action, Ask, Event, EventKind, MemberView, SyncEnd, Tell, Via, Who};
 pub use config::{
     Buddy, Builder as ConfigBuilder, Config, ConfigError, HealthRule, Nacks, ParseProfileError,
     ProbeOrder, Profile, SuspicionRule,
 };
 pub use counters::Counters;
+pub use digest::Stretch;
 pub use health::LocalHealth;
 #[doc(hidden)]
 pub use known_bug::KnownBug;

@@ -5,6 +5,7 @@ mod messages;
 mod news;
 mod own;
 mod repair;
+mod state;
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -14,11 +15,12 @@ use core::net::SocketAddr;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use swim_proto::{
-    Accusers, Claim, ClusterTag, Datagram, Held, NodeId, Part, Record, Seq, ShortId, State,
-    Subject, TinyId,
+    Accusers, Claim, ClusterTag, Datagram, Held, Incarnation, NodeId, Part, Record, Seq, ShortId,
+    State, Subject, TinyId,
 };
 
 use crate::action::{Action, Event, EventKind, MemberView, Via, Who};
+use crate::agreement::Agreement;
 use crate::config::Config;
 use crate::counters::Counters;
 use crate::deadlines::Deadlines;
@@ -87,6 +89,12 @@ pub struct Membership {
     sync_at: Instant,
     heal_at: Instant,
     heal_seed_next: bool,
+    /// Until when the one is remembered that was the most recently dead when it was tried (E5).
+    healed_last: Instant,
+    /// What the digests of others say (D2 to D5).
+    agreement: Agreement,
+    /// What this node is in its own digest, and for which claim that was computed.
+    own_hash: (Claim, u64),
     /// When a jump may be looked into again (M3).
     verify_at: Instant,
     /// Whom we have answered in this period, so that each gets one answer (G6).
@@ -135,6 +143,9 @@ impl Membership {
             sync_at: now + config.sync_interval(),
             heal_at: now + config.healing_interval(),
             heal_seed_next: false,
+            healed_last: Instant::ZERO,
+            agreement: Agreement::default(),
+            own_hash: (Claim::new(Incarnation(0), State::Left), 0),
             verify_at: now,
             answered: Vec::new(),
             answered_until: now,
@@ -299,7 +310,7 @@ impl Membership {
     pub fn via(&self, from: SocketAddr, message: &Datagram<'_>) -> Via {
         match *message {
             Datagram::Correction => Via::Correction,
-            Datagram::Ack { seq } => match self.probes.target(seq) {
+            Datagram::Ack { seq, .. } => match self.probes.target(seq) {
                 Some(ix) if self.address(ix) == from => Via::Ack(self.table.held(ix).id),
                 _ => Via::Gossip,
             },

@@ -66,13 +66,13 @@ impl Ring {
         }
     }
 
-    /// Puts a member into its bucket, which grows by an eighth: doubling would cost up to half of a
+    /// Puts a member into its bucket, which grows by a sixteenth: doubling would cost up to half of a
     /// large table.
     fn push(&mut self, ix: MemberIx, members: &mut impl Members) {
         let bucket = self.bucket_of(members.short(ix));
         let bucket = &mut self.buckets[bucket];
         if bucket.len() == bucket.capacity() {
-            bucket.reserve_exact(bucket.len() / 8 + 4);
+            bucket.reserve_exact(bucket.len() / 16 + 2);
         }
         bucket.push(ix.as_u32());
         members.set_place(ix, bucket.len() as u32 - 1);

@@ -109,7 +109,7 @@ impl Rotation {
         let rank = (own_rank + 1 + offset as usize) % (others + 1);
         // We are not in our own table.
         let number = if rank < own_rank { rank } else { rank.checked_sub(1)? };
-        let target = table.select(number, &mut self.scratch)?;
+        let target = table.of_rank(number, &mut self.scratch)?;
         let phase = (u128::from(table.short(target).0) * u128::from(period)) >> 64;
         let at = clock.monotonic(epoch.saturating_mul(period).saturating_add(phase as u64));
         Some(Turn { target, at })

@@ -5,8 +5,12 @@ use core::net::SocketAddr;
 
 use rand::RngExt;
 use rand::rngs::Xoshiro256PlusPlus;
-use swim_proto::{Claim, ClusterTag, Incarnation, NodeId, Record, ShortId, State, Subject, TinyId};
+use swim_proto::limits::BUCKETS;
+use swim_proto::{
+    Claim, ClusterTag, Incarnation, NodeId, Record, ShortId, State, Subject, TinyId, member_hash,
+};
 
+use crate::digest::Digests;
 use crate::index::Index;
 use crate::ring::{Members, Ring};
 
@@ -110,6 +114,8 @@ pub struct Table {
     /// The present members.
     ring: Ring,
     alive: usize,
+    /// Of the present (D1).
+    digests: Digests,
 }
 
 impl Table {
@@ -123,6 +129,7 @@ impl Table {
             seed,
             ring: Ring::default(),
             alive: 0,
+            digests: Digests::default(),
         }
     }
 
@@ -192,7 +199,7 @@ impl Table {
     }
 
     /// The present member before which so many others come (P1). `scratch` saves an allocation.
-    pub(crate) fn select(
+    pub(crate) fn of_rank(
         &self,
         rank: usize,
         scratch: &mut Vec<((ShortId, NodeId), MemberIx)>,
@@ -203,11 +210,6 @@ impl Table {
     fn key(&self, ix: MemberIx) -> (ShortId, NodeId) {
         let id = self.held(ix).id;
         (id.short(self.tag), id)
-    }
-
-    /// The short id of a member.
-    pub fn short(&self, ix: MemberIx) -> ShortId {
-        self.held(ix).id.short(self.tag)
     }
 
     /// The member at `ix` by this number, if there is one.
@@ -285,6 +287,37 @@ impl Table {
         }
     }
 
+    /// The 8 bytes that name a member, if no other has the same.
+    pub fn short(&self, ix: MemberIx) -> ShortId {
+        self.held(ix).id.short(self.tag)
+    }
+
+    /// The digest of the present members (D1).
+    pub fn digest(&self) -> u64 {
+        self.digests.whole()
+    }
+
+    /// The digests of their buckets (E2).
+    pub fn bucket_digests(&self) -> &[u64; BUCKETS] {
+        self.digests.buckets()
+    }
+
+    /// What is held of a member, as it enters the digests: 0 for the absent (D1).
+    pub fn hash_held(&self, ix: MemberIx) -> u64 {
+        let entry = self.held(ix);
+        let (claim, made_in) = (entry.claim(), entry.record_incarnation());
+        if !claim.state.is_present() {
+            return 0;
+        }
+        member_hash(entry.id, claim, made_in, entry.record().hash())
+    }
+
+    /// To be called before and after each change of an entry.
+    fn toggle_digest(&mut self, ix: MemberIx) {
+        let (short, hash) = (self.short(ix), self.hash_held(ix));
+        self.digests.toggle(short, hash);
+    }
+
     /// The 4 bytes that name a member.
     pub fn tiny(&self, ix: MemberIx) -> TinyId {
         self.held(ix).id.short(self.tag).tiny()
@@ -347,10 +380,12 @@ impl Table {
 
     /// Sets the claim about a member, and with it whether it is among the present.
     pub(crate) fn set_claim(&mut self, ix: MemberIx, claim: Claim) {
+        self.toggle_digest(ix);
         let entry = self.held_mut(ix);
         let before = entry.claim().state;
         let record_incarnation = entry.record_incarnation();
         entry.set(claim, record_incarnation);
+        self.toggle_digest(ix);
         self.alive -= usize::from(before == State::Alive);
         self.alive += usize::from(claim.state == State::Alive);
         match (before.is_present(), claim.state.is_present()) {
@@ -375,10 +410,12 @@ impl Table {
 
     /// Sets the record of a member, made in `incarnation`.
     pub(crate) fn set_record(&mut self, ix: MemberIx, record: Record, incarnation: Incarnation) {
+        self.toggle_digest(ix);
         let entry = self.held_mut(ix);
         let claim = entry.claim();
         entry.record = record;
         entry.set(claim, incarnation);
+        self.toggle_digest(ix);
     }
 
     /// Forgets a member that is not present.
@@ -446,14 +483,18 @@ impl Table {
         for ix in self.iter() {
             assert_eq!(self.find(self.held(ix).id), Some(ix), "each is found by its id");
         }
+        let mut afresh = Digests::default();
+        self.iter().for_each(|ix| afresh.toggle(self.short(ix), self.hash_held(ix)));
+        assert_eq!(afresh.whole(), self.digest(), "the digest is one computed afresh");
+        assert_eq!(afresh.buckets(), self.bucket_digests(), "and so are those of the buckets");
     }
 }
 
-/// Makes room for one more, and for a 32nd of all at once: doubling would cost up to half of a
+/// Makes room for one more, and for a 64th of all at once: doubling would cost up to half of a
 /// large table.
 pub(crate) fn reserve_step<T>(items: &mut Vec<T>) {
     if items.len() == items.capacity() {
-        items.reserve_exact(items.len() / 32 + 16);
+        items.reserve_exact(items.len() / 64 + 8);
     }
 }
 

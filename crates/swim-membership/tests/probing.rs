@@ -57,7 +57,7 @@ fn p2_only_the_ack_with_the_number_of_the_probe_ends_it() {
     let mut bench = Bench::of(1);
     let (member, seq) = first_ping(&mut bench);
     for wrong in [Seq(seq.0.wrapping_add(1)), Seq(seq.0.wrapping_sub(1)), Seq(0)] {
-        bench.receive(member, Datagram::Ack { seq: wrong });
+        bench.receive(member, Datagram::Ack { seq: wrong, note: None });
     }
     assert_eq!(bench.machine.counters().acks_unexpected, 3);
     bench.pass(ms(1_000));
@@ -71,7 +71,7 @@ fn p2_a_late_ack_does_not_satisfy_a_newer_probe() {
     let newer = pings(&bench.pass(seconds(2)));
     assert!(!newer.is_empty());
     let before = bench.machine.counters().acks_unexpected;
-    bench.receive(1, Datagram::Ack { seq: old });
+    bench.receive(1, Datagram::Ack { seq: old, note: None });
     assert_eq!(bench.machine.counters().acks_unexpected, before + 1);
 }
 
@@ -119,7 +119,10 @@ fn p3_one_who_is_pinged_as_suspect_refutes_in_the_ack() {
     bench.receive_ping(1, 1, State::Suspect);
     assert_eq!(bench.own_incarnation(), 2);
     let sent = datagrams(&bench.drain());
-    assert_eq!(sent, [(address(1), Datagram::Ack { seq: Seq(77) }, Tell::First(Who::Local))]);
+    assert_eq!(
+        sent,
+        [(address(1), Datagram::Ack { seq: Seq(77), note: None }, Tell::First(Who::Local))]
+    );
 }
 
 #[test]
@@ -137,7 +140,7 @@ fn p3_a_ping_for_another_id_is_not_answered() {
         record: 0,
     };
     let (target, from) = (tiny(99), tiny(1));
-    bench.receive(1, Datagram::Ping { seq: Seq(1), target, from, held });
+    bench.receive(1, Datagram::Ping { seq: Seq(1), target, from, held, note: None });
     assert!(bench.drain().is_empty());
     assert_eq!(bench.machine.counters().pings_misdirected, 1);
     assert!(!bench.machine.handle_ping_request(bench.now, target, held));
@@ -148,7 +151,7 @@ fn p3_a_stranger_gets_a_bare_ack() {
     let mut bench = Bench::of(1);
     bench.receive_ping(9, 1, State::Alive);
     let sent = datagrams(&bench.drain());
-    assert_eq!(sent, [(address(9), Datagram::Ack { seq: Seq(77) }, Tell::Nothing)]);
+    assert_eq!(sent, [(address(9), Datagram::Ack { seq: Seq(77), note: None }, Tell::Nothing)]);
 }
 
 #[test]
@@ -181,7 +184,7 @@ fn p4_an_ack_by_a_relay_saves_the_member() {
     let (silent, seq) = first_ping(&mut bench);
     bench.pass(ms(600));
     let relay = if silent == 1 { 2 } else { 1 };
-    bench.receive(relay, Datagram::Ack { seq });
+    bench.receive(relay, Datagram::Ack { seq, note: None });
     bench.pass(ms(450));
     assert_eq!(bench.claim(silent), Some((1, State::Alive)));
     assert_eq!(bench.machine.counters().probes_failed, 0);
@@ -194,10 +197,10 @@ fn p5_a_relay_pings_for_a_member_and_hands_its_ack_back() {
     let (to, seq) = pings(&bench.drain())[0];
     assert_eq!(to, address(2));
     assert_ne!(seq, Seq(5), "the relay has numbers of its own");
-    bench.receive(2, Datagram::Ack { seq });
+    bench.receive(2, Datagram::Ack { seq, note: None });
     let sent = datagrams(&bench.drain());
-    assert_eq!(sent, [(address(1), Datagram::Ack { seq: Seq(5) }, Tell::Nothing)]);
-    bench.receive(2, Datagram::Ack { seq });
+    assert_eq!(sent, [(address(1), Datagram::Ack { seq: Seq(5), note: None }, Tell::Nothing)]);
+    bench.receive(2, Datagram::Ack { seq, note: None });
     assert!(bench.drain().is_empty(), "once");
 }
 
@@ -208,9 +211,9 @@ fn p5_a_relay_hands_an_ack_back_though_it_holds_the_target_dead() {
     bench.drain();
     bench.receive(1, Datagram::PingReq { seq: Seq(5), from: tiny(1), target: short(2) });
     let (_, seq) = pings(&bench.drain())[0];
-    bench.receive(2, Datagram::Ack { seq });
+    bench.receive(2, Datagram::Ack { seq, note: None });
     let sent = datagrams(&bench.drain());
-    assert_eq!(sent[0].1, Datagram::Ack { seq: Seq(5) });
+    assert_eq!(sent[0].1, Datagram::Ack { seq: Seq(5), note: None });
 }
 
 #[test]

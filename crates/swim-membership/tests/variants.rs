@@ -139,7 +139,11 @@ fn a_ping_tells_its_target_what_the_rule_allows() {
             let mut bench = bench(1, |config| config.buddy(buddy));
             bench.receive_ping(1, incarnation, state);
             let sent = datagrams(&bench.drain());
-            assert_eq!(sent, [(address(1), Datagram::Ack { seq: Seq(77) }, tell)], "{buddy:?}");
+            assert_eq!(
+                sent,
+                [(address(1), Datagram::Ack { seq: Seq(77), note: None }, tell)],
+                "{buddy:?}"
+            );
             assert_eq!(bench.own_incarnation(), rises_to, "{buddy:?}");
         }
     }

@@ -20,5 +20,7 @@ pub const CLUSTER_NAME_BYTES_MAX: usize = 64;
 pub const ACCUSERS_MAX: usize = 5;
 /// The most bytes of a user broadcast, so that it fits a datagram beside a ping.
 pub const BROADCAST_BYTES_MAX: usize = 512;
+/// Into how many buckets tables are parted to be compared.
+pub const BUCKETS: usize = 256;
 /// The furthest that an incarnation may jump in a claim by anyone but its owner.
 pub const INCARNATION_JUMP_MAX: u64 = 1 << 16;

@@ -114,7 +114,7 @@ impl Checker {
         let Ok(packet) = self.codec.decode_datagram(&mut self.read, &mut self.scratch) else {
             return;
         };
-        if let Datagram::Ack { seq } = packet.message
+        if let Datagram::Ack { seq, .. } = packet.message
             && !node.awaits_ack(seq)
         {
             self.unexpected_acks = node.stats().membership.acks_unexpected + 1;

@@ -83,7 +83,7 @@ impl Cluster {
         let number = |rng: &mut Xoshiro256PlusPlus| swim_proto::Seq(rng.random());
         (0..count)
             .map(|n| match n % 3 {
-                0 => Datagram::Ack { seq: number(&mut self.rng) },
+                0 => Datagram::Ack { seq: number(&mut self.rng), note: None },
                 1 => Datagram::Nack { seq: number(&mut self.rng) },
                 _ => Datagram::Leave {
                     seq: number(&mut self.rng),

@@ -27,6 +27,7 @@ mod inputs;
 mod output;
 mod pack;
 mod stats;
+mod sync;
 mod told;
 
 use std::collections::VecDeque;
@@ -41,7 +42,7 @@ use swim_membership::{
 };
 use swim_proto::{
     BincodeCodec, Claim, ClusterName, Codec, Datagram, NodeId, RecordError, RecordFields, Seq,
-    State, Subject, TinyId, Versions,
+    ShortId, State, Subject, TinyId, Versions,
 };
 
 pub use commands::{SendError, TooLong};
@@ -97,7 +98,7 @@ enum Pending {
     User { to: SocketAddr, payload: Vec<u8> },
     Ask { to: SocketAddr, ask: Ask },
     UserExchange { id: SendId, to: SocketAddr, payload: Vec<u8> },
-    Continue { round: exchanges::Round },
+    Continue { round: sync::Round },
     Reply { id: RequestId, frame: Vec<u8> },
     Event(Event),
     Notice(Notice),
@@ -127,6 +128,7 @@ pub struct Node {
     out: Vec<u8>,
     scratch: Vec<u8>,
     chosen: Vec<MemberIx>,
+    selected: Vec<(ShortId, MemberIx)>,
     gossip_at: Instant,
     gossiped_at: Instant,
     next_send: u64,
@@ -174,6 +176,7 @@ impl Node {
             out: Vec::new(),
             scratch: Vec::new(),
             chosen: Vec::new(),
+            selected: Vec::new(),
             gossip_at: Instant::NEVER,
             gossiped_at: Instant::ZERO,
             next_send: 0,
@@ -248,6 +251,11 @@ impl Node {
     fn deadline(&self) -> Instant {
         let gossip_at = if self.has_news() { self.gossip_at } else { Instant::NEVER };
         self.membership.deadline().min(gossip_at)
+    }
+
+    /// Whether there is no news of members to tell (D2).
+    fn is_quiet(&self) -> bool {
+        self.outbox.updates().is_empty()
     }
 
     /// Whether there is anything to gossip and anybody to gossip it to.

@@ -26,10 +26,10 @@ impl Membership {
             return;
         }
         match *message {
-            Datagram::Ping { seq, target, from: asker, held } => {
+            Datagram::Ping { seq, target, from: asker, held, .. } => {
                 self.on_ping(now, from, seq, target, asker, held);
             }
-            Datagram::Ack { seq } => self.on_ack_from(now, from, seq),
+            Datagram::Ack { seq, .. } => self.on_ack_from(now, from, seq),
             Datagram::PingReq { seq, from: asker, target } => {
                 self.on_ping_req(now, from, seq, asker, target);
             }
@@ -81,7 +81,7 @@ impl Membership {
             (Some(ix), false) => Tell::Verdict(ix),
             (None, _) => Tell::Nothing,
         };
-        self.send(from, Datagram::Ack { seq }, tell);
+        self.send(from, Datagram::Ack { seq, note: None }, tell);
     }
 
     /// What a peer holds of us. Returns whether it must be told better.
@@ -111,7 +111,8 @@ impl Membership {
         if let Some(probe) = self.probes.take(seq) {
             self.on_probe_answered(now, Some(from), &probe);
         } else if let Some(relay) = self.relays.take(seq) {
-            self.send(relay.asker, Datagram::Ack { seq: relay.asked }, Tell::Nothing);
+            let ack = Datagram::Ack { seq: relay.asked, note: None };
+            self.send(relay.asker, ack, Tell::Nothing);
         } else {
             self.on_late_ack(now, from, seq);
         }
@@ -148,7 +149,7 @@ impl Membership {
             return;
         }
         if self.is_local(target) {
-            self.send(from, Datagram::Ack { seq }, Tell::Nothing);
+            self.send(from, Datagram::Ack { seq, note: None }, Tell::Nothing);
             return;
         }
         let Lookup::Found(ix) = self.table.find_subject(target) else {
@@ -236,7 +237,8 @@ impl Membership {
         let (target, from, held) = (self.table.tiny(ix), self.local.tiny, self.held_of(ix));
         let present = self.table.held(ix).claim().state.is_present();
         let tell = if present { Tell::News } else { Tell::Nothing };
-        self.send(self.address(ix), Datagram::Ping { seq, target, from, held }, tell);
+        let ping = Datagram::Ping { seq, target, from, held, note: None };
+        self.send(self.address(ix), ping, tell);
     }
 
     pub(super) fn send(&mut self, to: SocketAddr, message: Datagram<'static>, tell: Tell) {

@@ -43,26 +43,16 @@ impl Membership {
         found.is_some_and(|ix| self.table.held(ix).is_word(incarnation, record))
     }
 
-    /// What an exchange said that is older than what is held: to be told back in it (E3).
-    pub fn take_contradictions(&mut self, mut each: impl FnMut(&Self, Who) -> bool) {
-        let mut contradictions = core::mem::take(&mut self.contradictions);
-        let mut fits = true;
-        contradictions.retain(|&who| {
-            fits = fits && each(self, who);
-            !fits
-        });
-        self.contradictions = contradictions;
-    }
-
-    /// The parts that [`take_contradictions`](Self::take_contradictions) would tell back.
-    pub fn peek_contradictions(&self, mut each: impl FnMut(&Part<'_>)) {
+    /// What is held of those of whom an exchange said what is older: to be told back in it (E3). The
+    /// own word stands in every frame anyway.
+    pub fn contradictions(&self) -> impl Iterator<Item = Part<'_>> {
         let others = self.contradictions.iter().filter(|&&who| who != Who::Local);
-        others.filter_map(|&who| self.part(who)).for_each(|part| each(&part));
+        others.filter_map(|&who| self.part(who))
     }
 
-    /// Drops what [`take_contradictions`](Self::take_contradictions) has left.
-    pub fn drop_contradictions(&mut self) {
-        self.counters.contradictions_full += self.contradictions.len() as u64;
+    /// So many of the [`contradictions`](Self::contradictions) were told; the others are dropped.
+    pub fn end_contradictions(&mut self, told: usize) {
+        self.counters.contradictions_full += (self.contradictions().count() - told) as u64;
         self.contradictions.clear();
     }
 

@@ -25,6 +25,15 @@ impl Node {
                 self.handle_parts(Source { address: from, via }, packet.parts);
                 self.on_datagram(from, &packet.message);
                 self.collect(length);
+                // Last, for what has just come is news of ours now, and no difference.
+                let quiet = self.is_quiet();
+                self.membership.handle_note(
+                    self.now,
+                    Source { address: from, via },
+                    &packet.message,
+                    quiet,
+                );
+                self.collect(length);
             }
             Err(error) => self.on_bad_datagram(from, error),
         }
