@@ -72,6 +72,8 @@ pub enum Ask {
     Join,
     /// Compare tables, because it is time or because the peer is thought dead.
     Sync,
+    /// Compare tables, because digests have differed.
+    Repair,
     /// A ping of the probe with this number.
     Ping {
         /// The probe's number.
@@ -83,6 +85,17 @@ pub enum Ask {
         /// When the probe ends; an answer is of no use after it.
         until: Instant,
     },
+}
+
+/// How a comparison of tables has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SyncEnd {
+    /// Both tables are equal.
+    Equal,
+    /// They are not, but this node has learnt something.
+    Changed,
+    /// Neither; or it has failed.
+    InVain,
 }
 
 /// Something to do.
@@ -171,6 +184,10 @@ pub enum EventKind {
     Left,
     /// Its record changed.
     Updated,
+    /// This node hears from nobody. The member is this node.
+    Isolated,
+    /// It hears from others again. The member is this node.
+    Healed,
     /// Another process uses this node's id. The member is this node.
     Conflict {
         /// The address in the other's record.

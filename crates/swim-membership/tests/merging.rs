@@ -301,7 +301,7 @@ fn g6_one_who_was_held_dead_and_pings_learns_it_at_once() {
     bench.receive_ping(2, 1, State::Alive);
     let sent = datagrams(&bench.drain());
     let ix = bench.ix(2).unwrap();
-    assert_eq!(sent, [(address(2), Datagram::Ack { seq: Seq(77) }, Tell::Verdict(ix))]);
+    assert_eq!(sent, [(address(2), Datagram::Ack { seq: Seq(77), note: None }, Tell::Verdict(ix))]);
     let verdict = bench.machine.verdict(ix);
     assert!(matches!(verdict, Some(Part::Dead { accusers, .. }) if accusers.as_slice().is_empty()));
 }

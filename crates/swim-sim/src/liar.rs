@@ -61,7 +61,7 @@ impl Cluster {
         match packet.message {
             Datagram::PingReq { seq, .. } => {
                 if liar.acks {
-                    let ack = self.encode_forged(&Datagram::Ack { seq }, &[]);
+                    let ack = self.encode_forged(&Datagram::Ack { seq, note: None }, &[]);
                     self.forge(liar.host, from, ack);
                 }
                 true
@@ -107,7 +107,7 @@ impl Cluster {
         let number = |rng: &mut Xoshiro256PlusPlus| swim_proto::Seq(rng.random());
         (0..count)
             .map(|n| match n % 3 {
-                0 => Datagram::Ack { seq: number(&mut self.rng) },
+                0 => Datagram::Ack { seq: number(&mut self.rng), note: None },
                 1 => Datagram::Nack { seq: number(&mut self.rng) },
                 _ => Datagram::Leave {
                     seq: number(&mut self.rng),

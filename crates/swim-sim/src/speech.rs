@@ -57,8 +57,9 @@ impl Speech {
             Ok(Packet { message, parts }) => {
                 let mut line = match message {
                     Request::Join { cluster } => format!("join \"{cluster}\""),
-                    Request::Sync { pull: Some(place), .. } => format!("sync, pull {place}"),
-                    Request::Sync { pull: None, .. } => "sync".into(),
+                    Request::Sync { .. } => "sync".into(),
+                    Request::Records { pull: Some(_), .. } => "records, and go on".into(),
+                    Request::Records { pull: None, .. } => "records".into(),
                     Request::Ping { seq, held, .. } => {
                         format!("ping {}, held {}", self.numbers.of(seq), say_held(held))
                     }
@@ -78,7 +79,7 @@ impl Speech {
         match self.codec.decode_reply(&mut self.read, &mut self.scratch) {
             Ok(Packet { message, parts }) => {
                 let mut line = match message {
-                    Reply::Entries { next: Some(place), .. } => format!("entries, next {place}"),
+                    Reply::Entries { next: Some(_), .. } => "entries, and there are more".into(),
                     Reply::Entries { next: None, .. } => "entries".into(),
                     Reply::Refusal { reason, .. } => format!("refusal, {}", say_reason(reason)),
                     Reply::Ack { seq: Seq(0) } => "ack".into(),
@@ -97,7 +98,7 @@ fn say_datagram(numbers: &mut Numbers, names: &Names, message: &Datagram<'_>) ->
         Datagram::Ping { seq, held, .. } => {
             format!("ping {}, held {}", numbers.of(seq), say_held(held))
         }
-        Datagram::Ack { seq } => format!("ack {}", numbers.of(seq)),
+        Datagram::Ack { seq, .. } => format!("ack {}", numbers.of(seq)),
         Datagram::PingReq { seq, target, .. } => {
             format!("ping-req {}, {}", numbers.of(seq), names.subject(target))
         }

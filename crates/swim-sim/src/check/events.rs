@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use swim_membership::Instant;
+use swim_proto::limits::ACCUSERS_MAX;
 use swim_proto::{Claim, NodeId, State};
 use swimmer::{DeathPath, Delivery, Event};
 
@@ -124,7 +125,7 @@ fn check_death(life: &Life, local: Instant, id: NodeId) -> Result<(), String> {
         return Err("it is declared dead without a suspicion".into());
     };
     let accusers = suspicion.accusers().as_slice().len();
-    if !(1..=4).contains(&accusers) {
+    if !(1..=ACCUSERS_MAX).contains(&accusers) {
         return Err(format!("it is declared dead by {accusers} accusers"));
     }
     let waited = local - suspicion.started();
