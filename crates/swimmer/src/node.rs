@@ -386,6 +386,11 @@ impl Node {
         }
     }
 
+    /// The digest of the present members, this node included, as its pings and acks tell it.
+    pub fn digest(&self) -> u64 {
+        self.membership.digest()
+    }
+
     /// What this node claims of itself.
     pub fn local_claim(&self) -> Claim {
         self.membership.local().claim
