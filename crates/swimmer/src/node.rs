@@ -98,7 +98,7 @@ enum Pending {
     User { to: SocketAddr, payload: Vec<u8> },
     Ask { to: SocketAddr, ask: Ask },
     UserExchange { id: SendId, to: SocketAddr, payload: Vec<u8> },
-    Continue { round: sync::Round },
+    Continue { round: Box<sync::Round> },
     Reply { id: RequestId, frame: Vec<u8> },
     Event(Event),
     Notice(Notice),

@@ -21,7 +21,7 @@ pub(super) const OPEN_MAX: usize = 64;
 #[derive(Debug)]
 pub(super) enum Purpose {
     Join { seed: SocketAddr },
-    Sync(Round),
+    Sync(Box<Round>),
     Ping { seq: Seq },
     User(SendId),
 }
@@ -56,7 +56,8 @@ impl Node {
         match ask {
             Ask::Join => self.pack_join(to),
             Ask::Sync | Ask::Repair => {
-                self.pack_round(Round::first(to, ask, self.membership.digest()))
+                let round = Round::first(to, ask, self.membership.digest());
+                self.pack_round(Box::new(round))
             }
             Ask::Ping { seq, target, held, until } => {
                 let from = self.membership.tiny();
@@ -281,7 +282,7 @@ impl Node {
         self.membership.handle_joined(seed, reflected);
         if !reflected {
             let round = Round::first(seed, Ask::Join, self.membership.digest());
-            self.on_round_answered(round, from, digest, told, parts);
+            self.on_round_answered(Box::new(round), from, digest, told, parts);
         }
     }
 

@@ -76,10 +76,9 @@ impl Round {
     }
 
     /// The digests are compared again.
-    fn again(self, own: u64) -> Self {
-        let Self { to, ask, before, pass, number, .. } = self;
-        let first = Self::first(to, ask, own);
-        Self { before, pass: pass + 1, number: number + 1, ..first }
+    fn compare_again(&mut self, own: u64) {
+        let (before, pass, number) = (self.before, self.pass + 1, self.number + 1);
+        *self = Self { before, pass, number, ..Self::first(self.to, self.ask, own) };
     }
 
     /// The other side has answered, and has told what it holds of the buckets up to `next`.
@@ -103,14 +102,14 @@ impl Round {
 }
 
 impl Node {
-    pub(super) fn pack_round(&mut self, round: Round) -> Option<Ready> {
+    pub(super) fn pack_round(&mut self, round: Box<Round>) -> Option<Ready> {
         match round.buckets {
             None => self.pack_sync(round),
             Some(buckets) => self.pack_records(round, buckets),
         }
     }
 
-    fn pack_sync(&mut self, round: Round) -> Option<Ready> {
+    fn pack_sync(&mut self, round: Box<Round>) -> Option<Ready> {
         let mut buffer = [0; 8 * BUCKETS];
         let digests = BucketDigests::write(&self.membership.bucket_digests(), &mut buffer);
         self.begin(&Frame::Request(Request::Sync { from: self.membership.id(), digests }))?;
@@ -121,7 +120,7 @@ impl Node {
 
     /// A further round: what the last one left contradicted, our own word, and what the other side
     /// lacks as far as it fits. Only once all of that fits the other side is asked to go on.
-    fn pack_records(&mut self, mut round: Round, buckets: BucketSet) -> Option<Ready> {
+    fn pack_records(&mut self, mut round: Box<Round>, buckets: BucketSet) -> Option<Ready> {
         let mut selected = std::mem::take(&mut self.selected);
         let mut more = self.select_lacking(&round, &mut selected);
         let from = self.membership.id();
@@ -260,7 +259,7 @@ impl Node {
 
     pub(super) fn on_round_answered(
         &mut self,
-        mut round: Round,
+        mut round: Box<Round>,
         from: NodeId,
         digest: u64,
         (buckets, next): (BucketSet, Option<ShortId>),
@@ -285,10 +284,11 @@ impl Node {
             self.wire.rounds_full += 1;
             self.on_sync_ended(&round, Some(digest));
         } else if open {
-            let round = Round { number: round.number + 1, ..round };
+            round.number += 1;
             self.pending.push_back(Pending::Continue { round });
         } else if again {
-            self.pending.push_back(Pending::Continue { round: round.again(own) });
+            round.compare_again(own);
+            self.pending.push_back(Pending::Continue { round });
         } else {
             self.on_sync_ended(&round, Some(digest));
         }
