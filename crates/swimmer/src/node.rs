@@ -98,7 +98,7 @@ enum Pending {
     User { to: SocketAddr, payload: Vec<u8> },
     Ask { to: SocketAddr, ask: Ask },
     UserExchange { id: SendId, to: SocketAddr, payload: Vec<u8> },
-    Continue { round: sync::Round },
+    Continue { round: Box<sync::Round> },
     Reply { id: RequestId, frame: Vec<u8> },
     Event(Event),
     Notice(Notice),
@@ -412,6 +412,11 @@ impl Node {
             Lookup::Found(ix) => Some((self.membership.view(ix).id, self.membership.claim(ix))),
             Lookup::Unknown | Lookup::Ambiguous => None,
         }
+    }
+
+    /// The digest of the present members, this node included, as its pings and acks tell it.
+    pub fn digest(&self) -> u64 {
+        self.membership.digest()
     }
 
     /// What this node claims of itself.
