@@ -303,9 +303,7 @@ fn calm(cluster: &mut Cluster) {
     cluster.links.default = Conditions::LAN;
     cluster.links.heal();
     for host in cluster.hosts() {
-        if matches!(cluster.condition(host), Condition::Paused | Condition::Blocked) {
-            cluster.resume(host);
-        }
+        cluster.resume(host);
     }
     // Somebody must be there for the others to find.
     if cluster.hosts().all(|host| cluster.condition(host) == Condition::Down) {
