@@ -318,6 +318,12 @@ impl Membership {
         }
     }
 
+    /// The suspicions that run: for checkers.
+    pub fn running_suspicions(&self) -> impl Iterator<Item = (MemberIx, Suspicion)> + '_ {
+        let members = self.suspicions.members();
+        members.filter_map(|ix| Some((ix, *self.suspicions.value(ix)?)))
+    }
+
     /// How many suspicions run.
     pub fn suspicions(&self) -> usize {
         self.suspicions.len()
@@ -503,6 +509,9 @@ impl Membership {
             let state = self.table.held(ix).claim().state;
             assert!(!state.is_present(), "only the absent have a tombstone");
         }
+        let suspected = |&ix: &MemberIx| self.table.held(ix).claim().state == State::Suspect;
+        let suspects = self.table.iter().filter(suspected).count();
+        assert_eq!(suspects, self.suspicions.len(), "each suspect has a suspicion");
         let held = self.table.present() + self.tombstones.len();
         assert_eq!(held, self.table.len(), "each member is present or has a tombstone");
         assert!(self.tombstones.len() <= self.config.tombstones_max() as usize);

@@ -126,6 +126,16 @@ impl Suspicion {
         self.held
     }
 
+    /// When it began.
+    pub fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// Its bounds.
+    pub fn times(&self) -> SuspicionTimes {
+        self.times
+    }
+
     /// Who has accused, the first accuser first.
     pub fn accusers(&self) -> Accusers {
         self.accusers

@@ -39,7 +39,7 @@ use rand::{RngExt, SeedableRng};
 use swim_dissemination::{Outbox, SeenSet, Urgency, transmit_limit};
 use swim_membership::{
     Action, Ask, Config, Event as MembershipEvent, EventKind, Instant, Lookup, MemberIx,
-    MemberView, Membership, Now, Table, Tell, Who,
+    MemberView, Membership, Now, Suspicion, Table, Tell, Who,
 };
 use swim_proto::{
     BincodeCodec, Claim, ClusterName, Codec, Datagram, NodeId, RecordError, RecordFields, Seq,
@@ -430,6 +430,12 @@ impl Node {
     /// Whether an ack of this number would end a probe, or be handed on: for checkers.
     pub fn awaits_ack(&self, seq: Seq) -> bool {
         self.membership.awaits_ack(seq)
+    }
+
+    /// The suspicions that run, and about whom: for checkers.
+    pub fn suspicions(&self) -> impl Iterator<Item = (NodeId, Suspicion)> + '_ {
+        let running = self.membership.running_suspicions();
+        running.map(|(ix, suspicion)| (self.membership.view(ix).id, suspicion))
     }
 
     /// What is held of a member that a message names so: for checkers.
