@@ -245,6 +245,9 @@ settings! {
     /// How often waiting news is gossiped beside probes (G3). Default 200 ms (`local` 100 ms, `wan`
     /// 500 ms). Nothing is sent while there is no news.
     gossip_tick: Duration,
+    /// Whether the first news after a silence is gossiped at once (G3). Default: yes. No, as in
+    /// memberlist, where it waits for a tick that comes anyway, is for experiments.
+    gossip_at_once: bool,
     /// To how many members a gossip tick goes. Default 3, range 1 to 16.
     gossip_fanout: u32,
     /// λ of the transmit limit: each update is sent at most λ·⌈log10(n + 1)⌉ times (G2).
@@ -313,6 +316,7 @@ impl Config {
             buddy: Buddy::default(),
             corrections: true,
             gossip_tick: ms(gossip_tick),
+            gossip_at_once: true,
             gossip_fanout: 3,
             gossip_lambda: 4,
             digest: true,

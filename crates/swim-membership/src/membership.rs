@@ -500,6 +500,7 @@ impl Membership {
     /// When an invariant is broken, which is a fault of this crate.
     pub fn check(&self) {
         self.table.check();
+        self.check_own_hash();
         for ix in self.suspicions.members() {
             let state = self.table.held(ix).claim().state;
             assert_eq!(state, State::Suspect, "only a suspect has a suspicion");

@@ -209,6 +209,21 @@ impl Probes {
         self.in_flight.iter().map(Probe::deadline).min().unwrap_or(Instant::NEVER)
     }
 
+    /// When the next probe ends that has asked everybody.
+    pub(crate) fn answers_deadline(&self) -> Instant {
+        self.waiting_for_answers().map(Probe::deadline).min().unwrap_or(Instant::NEVER)
+    }
+
+    /// One that has asked everybody and has come to its end.
+    pub(crate) fn answers_due(&self, now: Instant) -> Option<Seq> {
+        let mut waiting = self.waiting_for_answers();
+        waiting.find(|probe| probe.deadline() <= now).map(|probe| probe.seq)
+    }
+
+    fn waiting_for_answers(&self) -> impl Iterator<Item = &Probe> {
+        self.in_flight.iter().filter(|probe| probe.phase == Phase::Indirect)
+    }
+
     pub(crate) fn due(&self, now: Instant) -> Option<Seq> {
         self.in_flight.iter().find(|probe| probe.deadline() <= now).map(|probe| probe.seq)
     }

@@ -390,8 +390,12 @@ impl Cluster {
             self.arm(ix);
             return;
         }
+        let stuck = host.condition == Condition::Stuck;
         if let Some(node) = &mut host.node {
-            node.handle_timeout(local);
+            match stuck {
+                true => node.handle_timeout_stuck(local),
+                false => node.handle_timeout(local),
+            }
             self.after(ix);
         }
     }
@@ -432,7 +436,7 @@ impl Cluster {
         let host = &mut self.hosts[ix as usize];
         match host.condition {
             Condition::Running => self.feed(ix, input),
-            Condition::Paused | Condition::Blocked => {
+            Condition::Paused | Condition::Blocked | Condition::Stuck => {
                 self.traffic.overflowed += u64::from(!host.keep_for_later(input));
             }
             Condition::Down => {}

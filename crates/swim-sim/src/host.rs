@@ -22,6 +22,9 @@ pub enum Condition {
     Paused,
     /// Its timers run, but nothing goes in or out; what would have waits.
     Blocked,
+    /// Its senders and receivers stand still, each with its first message, as in Lifeguard's
+    /// experiments: suspicions run out, but no second probe begins.
+    Stuck,
     /// It does not run.
     Down,
 }

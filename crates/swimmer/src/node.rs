@@ -32,6 +32,7 @@ mod told;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
@@ -98,7 +99,7 @@ enum Pending {
     User { to: SocketAddr, payload: Vec<u8> },
     Ask { to: SocketAddr, ask: Ask },
     UserExchange { id: SendId, to: SocketAddr, payload: Vec<u8> },
-    Continue { round: sync::Round },
+    Continue { round: Box<sync::Round> },
     Reply { id: RequestId, frame: Vec<u8> },
     Event(Event),
     Notice(Notice),
@@ -278,6 +279,19 @@ impl Node {
         }
     }
 
+    /// What is due while this node's senders are stuck, each with its first message: for
+    /// simulations of programs that have a thread for each.
+    pub fn handle_timeout_stuck(&mut self, now: Instant) {
+        self.now = now;
+        self.membership.handle_timeout_stuck(now);
+        self.collect(usize::MAX);
+    }
+
+    /// When [`handle_timeout_stuck`](Self::handle_timeout_stuck) is wanted.
+    pub fn deadline_stuck(&self) -> Instant {
+        self.membership.deadline_stuck()
+    }
+
     /// An input comes at this moment.
     fn enter(&mut self, now: impl Into<Now>) -> Instant {
         let now = now.into();
@@ -330,12 +344,24 @@ impl Node {
         self.outbox.push_update(key_of(who), urgency);
     }
 
-    /// The first news after a silence goes out at once, further news with the next tick.
+    /// The first news after a silence goes out at once, further news with the next tick (G3).
     fn arm_gossip(&mut self) {
-        if !self.has_news() {
-            let tick = self.membership.config().gossip_tick();
-            self.gossip_at = self.now.max(self.gossiped_at + tick);
+        if self.has_news() {
+            return;
         }
+        let tick = self.membership.config().gossip_tick();
+        self.gossip_at = match self.membership.config().gossip_at_once() {
+            true => self.now.max(self.gossiped_at + tick),
+            false => self.next_tick(tick),
+        };
+    }
+
+    /// The next moment of a clock that ticks all the time, for each node at moments of its own.
+    fn next_tick(&self, tick: Duration) -> Instant {
+        let micros = tick.as_micros() as u64;
+        let phase = u64::from(self.membership.tiny().0) % micros;
+        let ticks = (self.now.as_micros() + micros - phase) / micros;
+        Instant::from_micros(ticks * micros + phase)
     }
 
     fn on_event(&mut self, event: MembershipEvent) {
@@ -418,6 +444,11 @@ impl Node {
             Lookup::Found(ix) => Some((self.membership.view(ix).id, self.membership.claim(ix))),
             Lookup::Unknown | Lookup::Ambiguous => None,
         }
+    }
+
+    /// The digest of the present members, this node included, as its pings and acks tell it.
+    pub fn digest(&self) -> u64 {
+        self.membership.digest()
     }
 
     /// What this node claims of itself.

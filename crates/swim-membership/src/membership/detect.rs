@@ -290,6 +290,30 @@ impl Membership {
         }
     }
 
+    /// What is due in a program whose senders are stuck, each with its first message, while timers
+    /// run: suspicions end, and so do probes that wait for nothing but answers. A probe that has
+    /// somebody to ask waits, and no other begins meanwhile. What is sent here is what is stuck.
+    /// For simulations: it is what Lifeguard's experiments did to memberlist.
+    pub fn handle_timeout_stuck(&mut self, now: Instant) {
+        if self.local.state == State::Left {
+            return;
+        }
+        while let Some(seq) = self.probes.answers_due(now) {
+            self.on_probe_failed(now, seq);
+        }
+        self.on_suspicions_due(now);
+        if self.probes.is_empty() {
+            self.on_period_due(now);
+        }
+    }
+
+    /// When [`handle_timeout_stuck`](Self::handle_timeout_stuck) is wanted.
+    pub fn deadline_stuck(&self) -> Instant {
+        let suspicion = self.suspicions.first().map_or(Instant::NEVER, |(at, _)| at);
+        let probe_at = if self.probes.is_empty() { self.probe_at } else { Instant::NEVER };
+        suspicion.min(probe_at).min(self.probes.answers_deadline())
+    }
+
     /// A new suspicion was heard of: with some probability this node looks for itself, and confirms
     /// it, or carries it to the suspect, which refutes (S7).
     pub(super) fn corroborate(&mut self, now: Instant, ix: MemberIx) {

@@ -9,37 +9,43 @@ use crate::time::Instant;
 
 impl Membership {
     /// The digest of the present members, this node included while it has not left (D1).
-    pub fn digest(&mut self) -> u64 {
+    pub fn digest(&self) -> u64 {
         self.table.digest() ^ self.own_hash()
     }
 
     /// The digests of the buckets, this node included (E2).
-    pub fn bucket_digests(&mut self) -> [u64; BUCKETS] {
+    pub fn bucket_digests(&self) -> [u64; BUCKETS] {
         let mut digests = *self.table.bucket_digests();
         digests[usize::from(self.short().bucket())] ^= self.own_hash();
         digests
     }
 
-    /// Computed anew only when the own claim has changed, with which the record changes.
-    fn own_hash(&mut self) -> u64 {
+    /// As the table does for others: 0 for one who has left. It is remembered for the claim, with
+    /// which the record changes.
+    fn own_hash(&self) -> u64 {
+        let (claim, remembered) = (self.local.claim(), self.own_hash);
+        if remembered.0 == claim { remembered.1 } else { self.compute_own_hash() }
+    }
+
+    fn compute_own_hash(&self) -> u64 {
         let claim = self.local.claim();
-        if self.own_hash.0 != claim {
-            let hash = match claim.state {
-                State::Left => 0,
-                _ => {
-                    let record = self.local.record.hash();
-                    member_hash(self.local.id, claim, claim.incarnation, record)
-                }
-            };
-            self.own_hash = (claim, hash);
+        match claim.state {
+            State::Left => 0,
+            _ => {
+                let record = self.local.record.hash();
+                member_hash(self.local.id, claim, claim.incarnation, record)
+            }
         }
-        self.own_hash.1
     }
 
     /// What a ping or ack to a member says of this node, which is `quiet` while it has no news to
     /// tell (D2).
     pub fn note(&mut self, quiet: bool) -> Option<StateNote> {
-        self.config.digest().then(|| StateNote { digest: self.digest(), quiet })
+        if !self.config.digest() {
+            return None;
+        }
+        self.own_hash = (self.local.claim(), self.own_hash());
+        Some(StateNote { digest: self.digest(), quiet })
     }
 
     /// Compares what a ping or ack says of its sender with this node, once all that came with it
@@ -81,5 +87,9 @@ impl Membership {
             (Ask::Repair, SyncEnd::Equal | SyncEnd::Changed) => self.agreement.on_repaired(now),
             (Ask::Join | Ask::Sync | Ask::Ping { .. }, _) => {}
         }
+    }
+
+    pub(super) fn check_own_hash(&self) {
+        assert_eq!(self.own_hash(), self.compute_own_hash(), "the own hash is of the own word");
     }
 }

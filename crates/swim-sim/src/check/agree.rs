@@ -53,6 +53,18 @@ impl Cluster {
                 return Some(format!("h{} (at {own:?}) holds the ghost {of}", observer.0));
             }
         }
-        None
+        self.different_digest(&running)
+    }
+
+    /// Who has another digest than the first though it sees the same (I16).
+    fn different_digest(&self, agreeing: &[HostIx]) -> Option<String> {
+        if self.liar.is_some() {
+            return None;
+        }
+        let mut nodes = agreeing.iter().filter(|&&ix| self.condition(ix) == Condition::Running);
+        let digest = |ix: &HostIx| self.node(*ix).map(Node::digest);
+        let first = nodes.next().and_then(digest);
+        let other = nodes.find(|ix| digest(ix) != first)?;
+        Some(format!("h{} sees what all see, and has another digest", other.0))
     }
 }

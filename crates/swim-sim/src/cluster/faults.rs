@@ -103,6 +103,14 @@ impl Cluster {
         self.set_condition(ix, Condition::Blocked);
     }
 
+    /// The senders and receivers of the process stand still, each with its first message.
+    pub fn stick(&mut self, ix: HostIx) {
+        self.transcript.event(self.now, format_args!("h{} is stuck", ix.0));
+        self.set_condition(ix, Condition::Stuck);
+        // It is woken for other things now.
+        self.after(ix.0);
+    }
+
     fn set_condition(&mut self, ix: HostIx, condition: Condition) {
         let host = &mut self.hosts[ix.0 as usize];
         if host.condition != Condition::Down {
@@ -110,11 +118,15 @@ impl Cluster {
         }
     }
 
-    /// A paused or blocked host goes on, with all that has waited for it.
+    /// A paused, blocked or stuck host goes on, with all that has waited for it.
     pub fn resume(&mut self, ix: HostIx) {
         let host = &mut self.hosts[ix.0 as usize];
-        if !matches!(host.condition, Condition::Paused | Condition::Blocked) {
+        if matches!(host.condition, Condition::Running | Condition::Down) {
             return;
+        }
+        if host.condition == Condition::Stuck {
+            // Much may be due of which the stuck node was not woken.
+            host.wake_at = Instant::ZERO;
         }
         self.transcript.event(self.now, format_args!("h{} goes on", ix.0));
         host.condition = Condition::Running;

@@ -55,7 +55,8 @@ impl Cluster {
     pub(super) fn drain(&mut self, ix: u32) {
         loop {
             let host = &mut self.hosts[ix as usize];
-            let blocked = host.condition == Condition::Blocked;
+            let blocked = matches!(host.condition, Condition::Blocked | Condition::Stuck);
+            let stuck = host.condition == Condition::Stuck;
             let (from, skew) = (host.address, host.skew);
             let Some(node) = &mut host.node else { return };
             let running = node.is_running();
@@ -103,7 +104,7 @@ impl Cluster {
                 Output::Event(event) => self.on_event(ix, &event),
                 Output::Notice(_) | Output::Completed(_) => {}
                 Output::Wait(at) => {
-                    host.wake_at = at;
+                    host.wake_at = if stuck { node.deadline_stuck() } else { at };
                     break;
                 }
             }

@@ -21,7 +21,7 @@ pub(super) const OPEN_MAX: usize = 64;
 #[derive(Debug)]
 pub(super) enum Purpose {
     Join { seed: SocketAddr },
-    Sync(Round),
+    Sync(Box<Round>),
     Ping { seq: Seq },
     User(SendId),
 }
@@ -55,7 +55,10 @@ impl Node {
     pub(super) fn pack_ask(&mut self, to: SocketAddr, ask: Ask) -> Option<Ready> {
         match ask {
             Ask::Join => self.pack_join(to),
-            Ask::Sync | Ask::Repair => self.pack_sync(to, ask),
+            Ask::Sync | Ask::Repair => {
+                let round = Round::first(to, ask, self.membership.digest());
+                self.pack_round(Box::new(round))
+            }
             Ask::Ping { seq, target, held, until } => {
                 let from = self.membership.tiny();
                 let request = Request::Ping { seq, target, from, held };
@@ -245,11 +248,11 @@ impl Node {
 
     fn on_reply(&mut self, purpose: Purpose, message: Reply<'_>, parts: Parts<'_>) {
         match (purpose, message) {
-            (Purpose::Join { seed }, Reply::Entries { from, digest, next, .. }) => {
-                self.on_join_answered(seed, from, digest, next, parts);
+            (Purpose::Join { seed }, Reply::Entries { from, digest, buckets, next }) => {
+                self.on_join_answered(seed, from, digest, (buckets, next), parts);
             }
             (Purpose::Sync(round), Reply::Entries { from, digest, buckets, next }) => {
-                self.on_round_answered(round.of(buckets), from, digest, next, parts);
+                self.on_round_answered(round, from, digest, (buckets, next), parts);
             }
             (Purpose::Join { seed: by }, Reply::Refusal { cluster, reason }) => {
                 let cluster = cluster.into();
@@ -272,14 +275,14 @@ impl Node {
         seed: SocketAddr,
         from: NodeId,
         digest: u64,
-        next: Option<ShortId>,
+        told: (BucketSet, Option<ShortId>),
         parts: Parts<'_>,
     ) {
         let reflected = from == self.membership.id() && self.is_own_word(parts.clone());
         self.membership.handle_joined(seed, reflected);
         if !reflected {
-            let round = Round::of_join(seed, self.membership.digest());
-            self.on_round_answered(round, from, digest, next, parts);
+            let round = Round::first(seed, Ask::Join, self.membership.digest());
+            self.on_round_answered(Box::new(round), from, digest, told, parts);
         }
     }
 

@@ -27,6 +27,9 @@ use super::{Node, Pending, Ready};
 
 /// An exchange of more rounds than this is broken off; a whole table of the largest size fits.
 const ROUNDS_MAX: u32 = 2_048;
+/// So often digests are compared in one exchange at most: tables that change all the time, or that
+/// contradict each other, are not equal at its end.
+const PASSES_MAX: u32 = 3;
 
 /// Where an exchange of several rounds stands, on the asker's side.
 #[derive(Debug)]
@@ -34,8 +37,8 @@ pub(super) struct Round {
     to: SocketAddr,
     /// Why it was begun.
     ask: Ask,
-    /// The buckets that differ, once they are known.
-    buckets: BucketSet,
+    /// The buckets that differ, `None`: that is what is asked.
+    buckets: Option<BucketSet>,
     /// From where on this request asks to be told, `None`: it only tells.
     pull: Option<ShortId>,
     /// From where on a later one will ask.
@@ -44,6 +47,9 @@ pub(super) struct Round {
     push: Option<Push>,
     /// The own digest when it began.
     before: u64,
+    /// Both digests when the buckets were compared, the own one first.
+    compared: (u64, u64),
+    pass: u32,
     number: u32,
 }
 
@@ -62,48 +68,62 @@ impl Push {
 }
 
 impl Round {
-    fn first(to: SocketAddr, ask: Ask, before: u64) -> Self {
-        let pull = Some(ShortId(0));
-        let buckets = BucketSet::NONE;
-        Self { to, ask, buckets, pull, rest: None, push: None, before, number: 0 }
+    /// The first round of an exchange with this one, when the own digest is `before`.
+    pub(super) fn first(to: SocketAddr, ask: Ask, before: u64) -> Self {
+        let (pull, compared) = (Some(ShortId(0)), (before, 0));
+        let (buckets, rest, push) = (None, None, None);
+        Self { to, ask, buckets, pull, rest, push, before, compared, pass: 1, number: 1 }
     }
 
-    /// A join has asked for all buckets.
-    pub(super) fn of_join(seed: SocketAddr, before: u64) -> Self {
-        Self { buckets: BucketSet::ALL, ..Self::first(seed, Ask::Join, before) }
+    /// The digests are compared again.
+    fn compare_again(&mut self, own: u64) {
+        let (before, pass, number) = (self.before, self.pass + 1, self.number + 1);
+        *self = Self { before, pass, number, ..Self::first(self.to, self.ask, own) };
     }
 
-    /// The first answer says which buckets differ; the others repeat it.
-    pub(super) fn of(self, buckets: BucketSet) -> Self {
-        if self.number == 0 { Self { buckets, ..self } } else { self }
-    }
-
-    /// The other side has answered, and has told what it holds up to `next`.
-    fn on_told(&mut self, next: Option<ShortId>, named: Vec<(ShortId, u64)>) {
+    /// The other side has answered, and has told what it holds of the buckets up to `next`.
+    fn on_told(
+        &mut self,
+        digest: u64,
+        buckets: BucketSet,
+        next: Option<ShortId>,
+        named: Vec<(ShortId, u64)>,
+    ) {
+        if self.buckets.is_none() {
+            self.compared.1 = digest;
+        }
+        let buckets = *self.buckets.get_or_insert(buckets);
         let Some(from) = self.pull.take() else { return };
-        self.rest = next;
-        let stretch = Stretch { buckets: self.buckets, from, until: next };
+        // A stretch that does not go on is the end, or a liar could keep us for long.
+        self.rest = next.filter(|&next| next > from);
+        let stretch = Stretch { buckets, from, until: self.rest };
         self.push = Some(Push { stretch, named });
     }
 }
 
 impl Node {
-    pub(super) fn pack_sync(&mut self, to: SocketAddr, ask: Ask) -> Option<Ready> {
-        let round = Round::first(to, ask, self.membership.digest());
+    pub(super) fn pack_round(&mut self, round: Box<Round>) -> Option<Ready> {
+        match round.buckets {
+            None => self.pack_sync(round),
+            Some(buckets) => self.pack_records(round, buckets),
+        }
+    }
+
+    fn pack_sync(&mut self, round: Box<Round>) -> Option<Ready> {
         let mut buffer = [0; 8 * BUCKETS];
         let digests = BucketDigests::write(&self.membership.bucket_digests(), &mut buffer);
         self.begin(&Frame::Request(Request::Sync { from: self.membership.id(), digests }))?;
         let _ = self.push_part(Who::Local, FRAME_BYTES_MAX);
         let deadline = self.exchange_deadline();
-        self.finish_exchange(to, Purpose::Sync(round), deadline)
+        self.finish_exchange(round.to, Purpose::Sync(round), deadline)
     }
 
-    /// The next round: what the last one left contradicted, our own word, and what the other side
+    /// A further round: what the last one left contradicted, our own word, and what the other side
     /// lacks as far as it fits. Only once all of that fits the other side is asked to go on.
-    pub(super) fn pack_round(&mut self, mut round: Round) -> Option<Ready> {
+    fn pack_records(&mut self, mut round: Box<Round>, buckets: BucketSet) -> Option<Ready> {
         let mut selected = std::mem::take(&mut self.selected);
         let mut more = self.select_lacking(&round, &mut selected);
-        let (from, buckets) = (self.membership.id(), round.buckets);
+        let from = self.membership.id();
         let told = loop {
             let pull = if more.is_none() { round.rest } else { None };
             self.begin(&Frame::Request(Request::Records { from, buckets, pull }))?;
@@ -239,10 +259,10 @@ impl Node {
 
     pub(super) fn on_round_answered(
         &mut self,
-        mut round: Round,
+        mut round: Box<Round>,
         from: NodeId,
         digest: u64,
-        next: Option<ShortId>,
+        (buckets, next): (BucketSet, Option<ShortId>),
         parts: Parts<'_>,
     ) {
         self.membership.end_contradictions(0);
@@ -252,20 +272,26 @@ impl Node {
             self.on_sync_ended(&round, Some(digest));
             return;
         }
-        // A stretch that does not go on is the end, or a liar could keep us for ever.
-        let next = next.filter(|&next| round.pull.is_some_and(|from| next > from));
-        round.on_told(next, named(parts, self.cluster.tag()));
+        round.on_told(digest, buckets, next, named(parts, self.cluster.tag()));
         let mut selected = std::mem::take(&mut self.selected);
         let more = self.select_lacking(&round, &mut selected).is_some() || !selected.is_empty();
         self.selected = selected;
         let open = more || round.rest.is_some() || self.membership.has_contradictions();
-        if open && round.number < ROUNDS_MAX {
-            let round = Round { number: round.number + 1, ..round };
+        // What one side was told may make it tell more: of one back from the dead the record.
+        let own = self.membership.digest();
+        let again = round.compared != (own, digest) && round.pass < PASSES_MAX;
+        if (open || again) && round.number == ROUNDS_MAX {
+            self.wire.rounds_full += 1;
+            self.on_sync_ended(&round, Some(digest));
+        } else if open {
+            round.number += 1;
             self.pending.push_back(Pending::Continue { round });
-            return;
+        } else if again {
+            round.compare_again(own);
+            self.pending.push_back(Pending::Continue { round });
+        } else {
+            self.on_sync_ended(&round, Some(digest));
         }
-        self.wire.rounds_full += u64::from(open);
-        self.on_sync_ended(&round, Some(digest));
     }
 
     /// It is over. `digest` is the last that the other side has told of its table.
