@@ -1,5 +1,6 @@
 //! Whether others hold what we hold, by the digests on their pings and acks (D2 to D4).
 
+use core::net::SocketAddr;
 use core::time::Duration;
 
 use crate::time::Instant;
@@ -14,6 +15,8 @@ pub(crate) struct Agreement {
     differences: u8,
     /// Since this was last asked for.
     seen_equal: bool,
+    /// A member that has acked as strangers are acked, since this was last asked for.
+    stranger_to: Option<SocketAddr>,
     /// How long the next repair waits after the last: zero unless that was in vain.
     wait: Duration,
     /// No repair begins before.
@@ -57,6 +60,17 @@ impl Agreement {
     ) {
         self.wait = (self.wait * 2).max(period).min(wait_max);
         self.repair_at = now + self.wait;
+    }
+
+    /// A member has acked as strangers are acked: it does not hold this node. What others hold says
+    /// nothing about that.
+    pub(crate) fn on_bare(&mut self, member: SocketAddr) {
+        self.stranger_to = Some(member);
+    }
+
+    /// The last member since the last call that does not hold this node.
+    pub(crate) fn take_stranger_to(&mut self) -> Option<SocketAddr> {
+        self.stranger_to.take()
     }
 
     /// Whether an equal digest was seen since the last call.

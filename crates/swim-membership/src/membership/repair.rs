@@ -45,8 +45,12 @@ impl Membership {
         if now >= sync_at {
             self.sync_at = now + self.jittered(self.config.sync_interval());
             let equal = self.agreement.take_equal() && self.config.digest();
-            if !equal && let Some(ix) = self.table.random_present(&mut self.rng) {
-                let to = self.address(ix);
+            let stranger_to = self.agreement.take_stranger_to();
+            let any = match equal {
+                true => None,
+                false => self.table.random_present(&mut self.rng).map(|ix| self.address(ix)),
+            };
+            if let Some(to) = stranger_to.or(any) {
                 self.actions.push_back(Action::Exchange { to, ask: Ask::Sync });
             }
         }

@@ -30,8 +30,8 @@ pub(super) struct Packets {
     stranger: Option<Stranger>,
     /// What the datagram of this step says of members that the node holds.
     heard: Vec<(NodeId, Claim)>,
-    /// Who says goodbye in the packet of this step.
-    left: Vec<NodeId>,
+    /// Who is dead or has left as the packet of this step says.
+    buried: Vec<NodeId>,
     /// How many unexpected acks the node must have counted after this step.
     unexpected_acks: u64,
     /// What the node had counted before bytes that it must drop as a whole.
@@ -49,16 +49,16 @@ impl Packets {
             scratch: Vec::new(),
             stranger: None,
             heard: Vec::new(),
-            left: Vec::new(),
+            buried: Vec::new(),
             unexpected_acks: 0,
             dropped: None,
             wrong: None,
         }
     }
 
-    /// Whether the packet of this step says that a member has left.
-    pub(super) fn has_left(&self, id: NodeId) -> bool {
-        self.left.contains(&id)
+    /// Whether the packet of this step says that a member is dead or has left.
+    pub(super) fn bury(&self, id: NodeId) -> bool {
+        self.buried.contains(&id)
     }
 
     /// What a step has said and heard is as it should be.
@@ -69,7 +69,7 @@ impl Packets {
         stats: &Stats,
         names: &Names,
     ) -> Result<(), String> {
-        self.left.clear();
+        self.buried.clear();
         if let Some(what) = self.wrong.take() {
             return Err(format!("h{ix} {what}"));
         }
@@ -126,10 +126,11 @@ impl Packets {
             Datagram::Ack { seq, .. } if !node.awaits_ack(seq) => {
                 self.unexpected_acks = node.stats().membership.acks_unexpected + 1;
             }
-            Datagram::Leave { id, .. } => self.left.push(id),
+            Datagram::Leave { id, .. } => self.buried.push(id),
             _ => {}
         }
         let correction = matches!(packet.message, Datagram::Correction);
+        hear_burials(node, packet.parts.clone(), &mut self.buried);
         for part in packet.parts.map_while(Result::ok) {
             let (subject, incarnation, state) = match part {
                 Part::Alive { id, incarnation, .. } => {
@@ -144,19 +145,18 @@ impl Packets {
             };
             if let Some((id, _)) = node.find(subject) {
                 self.heard.push((id, Claim::new(incarnation, state)));
-                if state == State::Left {
-                    self.left.push(id);
-                }
             }
         }
     }
 }
 
-/// Who says goodbye in a frame, as far as the node knows them.
-fn hear_farewells(node: &Node, parts: Parts<'_>, left: &mut Vec<NodeId>) {
-    left.extend(parts.map_while(Result::ok).filter_map(|part| match part {
-        Part::Left { subject: Subject::Full(id), .. } => Some(id),
-        Part::Left { subject, .. } => node.find(subject).map(|(id, _)| id),
+/// Who is dead or has left as a packet says, as far as the node knows them.
+fn hear_burials(node: &Node, parts: Parts<'_>, buried: &mut Vec<NodeId>) {
+    buried.extend(parts.map_while(Result::ok).filter_map(|part| match part {
+        Part::Left { subject, .. } | Part::Dead { subject, .. } => match subject {
+            Subject::Full(id) => Some(id),
+            short => node.find(short).map(|(id, _)| id),
+        },
         _ => None,
     }));
 }
@@ -181,7 +181,7 @@ impl Checker {
         packets.read.clear();
         packets.read.extend_from_slice(frame);
         match packets.codec.decode_request(&mut packets.read, &mut packets.scratch) {
-            Ok(packet) => hear_farewells(node, packet.parts, &mut packets.left),
+            Ok(packet) => hear_burials(node, packet.parts, &mut packets.buried),
             Err(_) => packets.dropped = Some(node.stats()),
         }
     }
@@ -192,7 +192,7 @@ impl Checker {
         packets.read.extend_from_slice(frame);
         let read = packets.codec.decode_reply(&mut packets.read, &mut packets.scratch);
         if let Ok(packet) = read {
-            hear_farewells(node, packet.parts, &mut packets.left);
+            hear_burials(node, packet.parts, &mut packets.buried);
         }
     }
 
