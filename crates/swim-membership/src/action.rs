@@ -171,6 +171,10 @@ pub enum EventKind {
     Left,
     /// Its record changed.
     Updated,
+    /// This node hears from nobody. The member is this node.
+    Isolated,
+    /// It hears from others again. The member is this node.
+    Healed,
     /// Another process uses this node's id. The member is this node.
     Conflict {
         /// The address in the other's record.

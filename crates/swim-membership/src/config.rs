@@ -55,6 +55,66 @@ impl FromStr for Profile {
     }
 }
 
+/// Whom a node probes next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ProbeOrder {
+    /// By turns that all members agree on without talking, so that each is probed once a period.
+    #[default]
+    Rotation,
+    /// By a round of one's own, shuffled anew each time, as in SWIM.
+    RoundRobin,
+}
+
+/// How long a suspicion lasts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum SuspicionRule {
+    /// Between a minimum and a maximum that both grow with log10 n, shortened by confirmations (S3).
+    #[default]
+    Scaled,
+    /// SWIM's: α·max(1, log10 n) periods, whoever confirms. For experiments.
+    Fixed,
+}
+
+/// What a failed probe says of one's own health, and what bad health slows down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum HealthRule {
+    /// A failed probe costs 1, unless every relay that is alive has said nack (H1).
+    #[default]
+    Once,
+    /// As Lifeguard's paper has it: a failed probe costs 1, and 1 more unless every relay has said
+    /// nack. For experiments.
+    Paper,
+    /// As memberlist has it: each relay that has not said nack costs 1, and a probe without relays
+    /// does. Only the end of a probe is stretched: relays are asked as early as ever, and the next
+    /// probe waits for nothing but that end. For experiments.
+    Memberlist,
+}
+
+/// When a relay says that its ping was not answered (P5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Nacks {
+    /// Early enough that the asker hears it before its probe ends (P5).
+    #[default]
+    Early,
+    /// After the base time-out, as memberlist does: too late for an asker of good health whose base
+    /// time-out is half a period. For experiments.
+    Late,
+    /// Never, as in SWIM. For experiments.
+    Never,
+}
+
+/// What a member learns from a ping about what its sender holds of it (P3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Buddy {
+    /// All: that it is accused, and that a newer word of it is not known.
+    #[default]
+    All,
+    /// That it is suspected, as in Lifeguard. For experiments.
+    Suspicion,
+    /// Nothing, as in SWIM. For experiments.
+    Nothing,
+}
+
 /// Values that cannot work together, with the names of the fields.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -148,13 +208,40 @@ settings! {
     suspicion_alpha: u32,
     /// β of the suspicion maximum. Default 6, range 1 to 20.
     suspicion_beta: u32,
-    /// How many independent confirmations bring a suspicion down to its minimum (S3). Default 3,
-    /// range 0 to 3; fewer in clusters that are too small.
+    /// How many independent confirmations bring a suspicion down to its minimum (S3). Default 4,
+    /// range 0 to 4; fewer in clusters that are too small.
     confirmations: u32,
+    /// Whom to probe next, and when (P1). Default: by rotation.
+    probe_order: ProbeOrder,
+    /// Whether a member that hears a new suspicion looks for itself, with probability 8/n (S7).
+    /// Default: yes. Without it the suspicion minimum is multiplied by max(1, log10 n).
+    corroboration: bool,
+    /// Whether the time-out of a direct ping follows the measured round trips (P4). Default: yes.
+    /// Without it the base time-out is waited for, and a probe takes a whole period.
+    adaptive_timeout: bool,
+    /// The least that an adaptive time-out falls to. Default 50 ms (`local` 20 ms, `wan` 300 ms).
+    timeout_floor: Duration,
+    /// Whether a node that is out of touch passes no sentence (S5). Default: yes.
+    isolation_guard: bool,
+    /// How long it holds its sentences at most. Default 20 s (`local` 10 s, `wan` 60 s).
+    isolation_hold: Duration,
+    /// Whether time that this node has lost by standing still is held against nobody (S8). Default:
+    /// yes.
+    stall_guard: bool,
+    /// How long a suspicion lasts. Default: `Scaled`.
+    suspicion_rule: SuspicionRule,
     /// How many relays are asked after the base time-out (P4). Default 3, range 0 to 16.
     relays: u32,
     /// The top of the local health score (H1). Default 8, range 0 to 64; 0 switches it off.
     health_max: u32,
+    /// What raises the local health score, and what it stretches. Default: `Once`.
+    health_rule: HealthRule,
+    /// When relays say nack. Default: `Early`.
+    nacks: Nacks,
+    /// What a member learns from a ping about itself. Default: `All`.
+    buddy: Buddy,
+    /// Whether stale claims are answered (G6). Default: yes. No, as in SWIM, is for experiments.
+    corrections: bool,
     /// How often waiting news is gossiped beside probes (G3). Default 200 ms (`local` 100 ms, `wan`
     /// 500 ms). Nothing is sent while there is no news.
     gossip_tick: Duration,
@@ -194,15 +281,32 @@ impl Config {
             Profile::Local => (500, 200, 1_000, 100, 5_000),
             Profile::Wan => (5_000, 3_000, 15_000, 500, 60_000),
         };
+        let (timeout_floor, isolation_hold) = match profile {
+            Profile::Lan | Profile::Fast => (50, 20_000),
+            Profile::Local => (20, 10_000),
+            Profile::Wan => (300, 60_000),
+        };
         Builder {
             period: ms(period),
             base_timeout: ms(base_timeout),
             suspicion_min: ms(suspicion_min),
             suspicion_alpha: 4,
             suspicion_beta: 6,
-            confirmations: 3,
+            confirmations: 4,
+            probe_order: ProbeOrder::default(),
+            corroboration: true,
+            adaptive_timeout: true,
+            timeout_floor: ms(timeout_floor),
+            isolation_guard: true,
+            isolation_hold: ms(isolation_hold),
+            stall_guard: true,
+            suspicion_rule: SuspicionRule::default(),
             relays: 3,
             health_max: 8,
+            health_rule: HealthRule::default(),
+            nacks: Nacks::default(),
+            buddy: Buddy::default(),
+            corrections: true,
             gossip_tick: ms(gossip_tick),
             gossip_fanout: 3,
             gossip_lambda: 4,
@@ -236,6 +340,18 @@ impl Default for Config {
 }
 
 impl Builder {
+    /// Switches off all that goes beyond SWIM and Lifeguard: a round of one's own, fixed time-outs,
+    /// no corroboration and no guards. For comparisons.
+    #[must_use]
+    pub fn plain(self) -> Self {
+        self.probe_order(ProbeOrder::RoundRobin)
+            .corroboration(false)
+            .confirmations(3)
+            .adaptive_timeout(false)
+            .isolation_guard(false)
+            .stall_guard(false)
+    }
+
     /// Checks that the values can work together.
     ///
     /// # Errors
@@ -254,6 +370,8 @@ impl Builder {
             ("period", self.period),
             ("base_timeout", self.base_timeout),
             ("suspicion_min", self.suspicion_min),
+            ("timeout_floor", self.timeout_floor),
+            ("isolation_hold", self.isolation_hold),
             ("gossip_tick", self.gossip_tick),
             ("sync_interval", self.sync_interval),
             ("healing_interval", self.healing_interval),
@@ -274,6 +392,7 @@ impl Builder {
         let suspicion_max = self.period * self.suspicion_alpha * self.suspicion_beta;
         for (smaller, smaller_value, larger, larger_value) in [
             ("base_timeout", self.base_timeout, "period", self.period),
+            ("timeout_floor", self.timeout_floor, "base_timeout", self.base_timeout),
             ("suspicion_min", self.suspicion_min, "suspicion_alpha × beta × period", suspicion_max),
             ("suspicion_min", self.suspicion_min, "tombstone_age", self.tombstone_age),
         ] {
@@ -288,7 +407,7 @@ impl Builder {
         for (field, value, min, max) in [
             ("suspicion_alpha", u64::from(self.suspicion_alpha), 1, 20),
             ("suspicion_beta", u64::from(self.suspicion_beta), 1, 20),
-            ("confirmations", u64::from(self.confirmations), 0, 3),
+            ("confirmations", u64::from(self.confirmations), 0, 4),
             ("relays", u64::from(self.relays), 0, 16),
             ("health_max", u64::from(self.health_max), 0, 64),
             ("gossip_fanout", u64::from(self.gossip_fanout), 1, 16),

@@ -20,6 +20,12 @@ pub struct Counters {
     pub relayed: u64,
     /// Ping-reqs beyond the number that is relayed at once. Dropped.
     pub relays_full: u64,
+    /// Probes of suspects that others accuse (S7).
+    pub corroborations: u64,
+    /// Sentences held because this node was out of touch (S5).
+    pub sentences_held: u64,
+    /// Times that this node stood still and let time be lost (S8).
+    pub stalls: u64,
     /// Suspicions that this node raised.
     pub suspicions_raised: u64,
     /// Deaths that this node declared.

@@ -17,6 +17,7 @@ mod action;
 mod config;
 mod counters;
 mod deadlines;
+mod guard;
 mod health;
 mod index;
 mod known_bug;
@@ -25,13 +26,19 @@ mod membership;
 mod order;
 mod probe;
 mod relay;
+mod ring;
+mod rotation;
+mod rtt;
 mod seeds;
 mod suspicion;
 mod table;
 mod time;
 
 pub use action::{Action, Ask, Event, EventKind, MemberView, Tell, Via, Who};
-pub use config::{Builder as ConfigBuilder, Config, ConfigError, ParseProfileError, Profile};
+pub use config::{
+    Buddy, Builder as ConfigBuilder, Config, ConfigError, HealthRule, Nacks, ParseProfileError,
+    ProbeOrder, Profile, SuspicionRule,
+};
 pub use counters::Counters;
 pub use health::LocalHealth;
 #[doc(hidden)]
@@ -39,4 +46,4 @@ pub use known_bug::KnownBug;
 pub use membership::{Membership, Source};
 pub use suspicion::{Suspicion, SuspicionTimes};
 pub use table::{Lookup, MemberIx, Table};
-pub use time::Instant;
+pub use time::{Instant, Now};

@@ -22,15 +22,18 @@ use crate::action::{Action, Event, EventKind, MemberView, Via, Who};
 use crate::config::Config;
 use crate::counters::Counters;
 use crate::deadlines::Deadlines;
+use crate::guard::Guard;
 use crate::health::LocalHealth;
 use crate::known_bug::KnownBug;
 use crate::local::Local;
+use crate::order::Order;
 use crate::probe::Probes;
 use crate::relay::Relays;
+use crate::rtt::RoundTrips;
 use crate::seeds::Seeds;
 use crate::suspicion::Suspicion;
 use crate::table::{Lookup, MemberIx, Table};
-use crate::time::Instant;
+use crate::time::{Clock, Instant};
 
 /// Changes beyond this number that nobody has drained are not listed one by one any more.
 const CHANGES_MAX: usize = 65_536;
@@ -71,6 +74,15 @@ pub struct Membership {
     tombstones: Deadlines<Accusers>,
     seeds: Seeds,
     leaving: Option<own::Leaving>,
+    order: Order,
+    clock: Clock,
+    guard: Guard,
+    trips: RoundTrips,
+    /// How often those who came back from the dead of late did so; the deadline is when that is
+    /// forgotten (S6).
+    returns: Deadlines<u32>,
+    /// Until when only what has waited is taken in (S8).
+    grace_until: Instant,
     probe_at: Instant,
     sync_at: Instant,
     heal_at: Instant,
@@ -113,6 +125,12 @@ impl Membership {
             tombstones: Deadlines::default(),
             seeds: Seeds::default(),
             leaving: None,
+            order: Order::new(config.probe_order()),
+            clock: Clock::default(),
+            guard: Guard::new(now),
+            trips: RoundTrips::default(),
+            returns: Deadlines::default(),
+            grace_until: Instant::NEVER,
             probe_at: Instant::NEVER,
             sync_at: now + config.sync_interval(),
             heal_at: now + config.healing_interval(),
@@ -136,7 +154,8 @@ impl Membership {
     /// benches, which cannot wait for so many joins. The own entry in it is left out.
     pub fn adopt(&mut self, now: Instant, table: &Table) {
         self.table = table.clone();
-        self.table.take_out(self.local.id, &mut self.rng);
+        self.table.take_out(self.local.id);
+        self.order.adopt(&self.table);
         self.arm_probe(now);
     }
 
@@ -163,6 +182,9 @@ impl Membership {
         if self.local.state == State::Left {
             return self.leaving.as_ref().map_or(Instant::NEVER, own::Leaving::deadline);
         }
+        if self.grace_until != Instant::NEVER {
+            return self.grace_until;
+        }
         let first =
             |deadline: Option<(Instant, MemberIx)>| deadline.map_or(Instant::NEVER, |d| d.0);
         let (sync_at, heal_at) = self.repair_deadlines();
@@ -172,6 +194,7 @@ impl Membership {
             self.relays.deadline(),
             first(self.suspicions.first()),
             first(self.tombstones.first()),
+            first(self.returns.first()),
             self.local.deadline(),
             self.seeds.deadline(),
             sync_at,
@@ -188,10 +211,12 @@ impl Membership {
             self.on_leaving_due(now);
             return;
         }
+        self.grace_until = Instant::NEVER;
         self.on_probes_due(now);
         self.on_relays_due(now);
         self.on_suspicions_due(now);
         self.on_period_due(now);
+        while self.returns.pop_due(now).is_some() {}
         self.on_raise_due(now);
         self.on_seeds_due(now);
         self.on_repair_due(now);
@@ -379,9 +404,17 @@ impl Membership {
     /// probes in flight, and the list of changes.
     fn set_claim(&mut self, now: Instant, ix: MemberIx, claim: Claim, accusers: Accusers) {
         let before = self.table.held(ix).claim().state;
-        self.table.set_claim(ix, claim, &mut self.rng);
+        self.table.set_claim(ix, claim);
         if claim.state != State::Suspect {
             self.suspicions.remove(ix);
+        }
+        if before == State::Dead && claim.state.is_present() {
+            self.on_return(now, ix);
+        }
+        match (before.is_present(), claim.state.is_present()) {
+            (false, true) => self.order.insert(ix, &mut self.rng),
+            (true, false) => self.order.remove(ix),
+            _ => {}
         }
         if claim.state.is_present() {
             self.tombstones.remove(ix);
@@ -396,6 +429,7 @@ impl Membership {
     fn bury(&mut self, now: Instant, ix: MemberIx, before: State, accusers: Accusers) {
         self.probes.forget(ix);
         self.relays.forget(ix);
+        self.trips.forget(ix);
         if !before.is_present() {
             return;
         }
@@ -410,6 +444,7 @@ impl Membership {
 
     fn forget(&mut self, ix: MemberIx) {
         self.tombstones.remove(ix);
+        self.returns.remove(ix);
         self.contradictions.retain(|&who| who != Who::Member(ix));
         self.on_changed(ix);
         self.table.remove(ix);

@@ -3,12 +3,12 @@
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
+use rand::RngExt;
 use rand::rngs::Xoshiro256PlusPlus;
-use rand::{RngExt, SeedableRng};
 use swim_proto::{Claim, ClusterTag, Incarnation, NodeId, Record, ShortId, State, Subject, TinyId};
 
 use crate::index::Index;
-use crate::order::RoundRobin;
+use crate::ring::{Members, Ring};
 
 /// A member's place in the table: 4 bytes to pass along instead of an identity. It is valid until
 /// the member is forgotten; then the place is given to another.
@@ -33,7 +33,7 @@ impl MemberIx {
 /// How many members may share their tiny id (T2).
 const SAME_TINY_MAX: usize = 4;
 
-/// A member that is not present has no place in the round.
+/// A member that is not present has no place in the ring.
 const NO_PLACE: u32 = u32::MAX;
 
 /// One member: who it is, its claim and its record.
@@ -42,7 +42,7 @@ pub(crate) struct Entry {
     pub(crate) id: NodeId,
     record: Record,
     incarnation: Incarnation,
-    /// Place in the round, or `NO_PLACE`.
+    /// Place in its bucket of the ring, or `NO_PLACE`.
     place: u32,
     /// Bits 0–1: the state. Bit 2: its short id is another's too. From bit 3: by how much the
     /// incarnation of the record lies below that of the claim, at most 2^16.
@@ -107,7 +107,8 @@ pub struct Table {
     index: Index,
     /// Ids are chosen by strangers, who must not choose where they land in the index.
     seed: u64,
-    order: RoundRobin,
+    /// The present members.
+    ring: Ring,
     alive: usize,
 }
 
@@ -120,7 +121,7 @@ impl Table {
             free: Vec::new(),
             index: Index::default(),
             seed,
-            order: RoundRobin::default(),
+            ring: Ring::default(),
             alive: 0,
         }
     }
@@ -133,22 +134,20 @@ impl Table {
         members: impl IntoIterator<Item = (NodeId, Record)>,
     ) -> Self {
         let mut table = Self::new(tag, seed);
-        let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
         let claim = Claim::new(Incarnation::FIRST, State::Alive);
         for (id, record) in members {
-            table.insert(id, claim, record, &mut rng);
+            table.insert(id, claim, record);
         }
         table
     }
 
-    /// Takes out a member as if it had never been met, and begins the rounds anew.
-    pub(crate) fn take_out(&mut self, id: NodeId, rng: &mut Xoshiro256PlusPlus) {
+    /// Takes out a member as if it had never been met.
+    pub(crate) fn take_out(&mut self, id: NodeId) {
         if let Some(ix) = self.find(id) {
             let incarnation = self.held(ix).claim().incarnation;
-            self.set_claim(ix, Claim::new(incarnation, State::Left), rng);
+            self.set_claim(ix, Claim::new(incarnation, State::Left));
             self.remove(ix);
         }
-        self.order.begin_anew();
     }
 
     /// How many members are held, of every state.
@@ -163,7 +162,7 @@ impl Table {
 
     /// How many are present: alive or suspect.
     pub fn present(&self) -> usize {
-        self.order.len()
+        self.ring.len()
     }
 
     /// How many are alive.
@@ -182,8 +181,33 @@ impl Table {
     }
 
     /// The present members.
-    pub fn present_members(&self) -> &[MemberIx] {
-        self.order.as_slice()
+    pub fn present_members(&self) -> impl Iterator<Item = MemberIx> + '_ {
+        self.ring.iter()
+    }
+
+    /// How many present members come before `id` in the order that all agree on (P1).
+    pub fn rank(&self, id: NodeId) -> usize {
+        let short = id.short(self.tag);
+        self.ring.rank(short, &(short, id), |ix| self.key(ix))
+    }
+
+    /// The present member before which so many others come (P1). `scratch` saves an allocation.
+    pub(crate) fn select(
+        &self,
+        rank: usize,
+        scratch: &mut Vec<((ShortId, NodeId), MemberIx)>,
+    ) -> Option<MemberIx> {
+        self.ring.select(rank, |ix| self.key(ix), scratch)
+    }
+
+    fn key(&self, ix: MemberIx) -> (ShortId, NodeId) {
+        let id = self.held(ix).id;
+        (id.short(self.tag), id)
+    }
+
+    /// The short id of a member.
+    pub fn short(&self, ix: MemberIx) -> ShortId {
+        self.held(ix).id.short(self.tag)
     }
 
     /// The member at `ix` by this number, if there is one.
@@ -285,13 +309,7 @@ impl Table {
     }
 
     /// Adds a member that is not held yet.
-    pub(crate) fn insert(
-        &mut self,
-        id: NodeId,
-        claim: Claim,
-        record: Record,
-        rng: &mut Xoshiro256PlusPlus,
-    ) -> MemberIx {
+    pub(crate) fn insert(&mut self, id: NodeId, claim: Claim, record: Record) -> MemberIx {
         debug_assert!(self.find(id).is_none(), "a member is held once");
         let short = id.short(self.tag);
         let twin = match self.find_short(short) {
@@ -313,7 +331,7 @@ impl Table {
             let entry = slots[ix as usize].as_ref().expect("the index holds only used slots");
             hash_of(seed, entry.id.short(tag).tiny())
         });
-        self.set_claim(ix, claim, rng);
+        self.set_claim(ix, claim);
         ix
     }
 
@@ -327,8 +345,8 @@ impl Table {
         MemberIx::new(self.slots.len() as u32 - 1)
     }
 
-    /// Sets the claim about a member, and with it whether it takes part in the rounds.
-    pub(crate) fn set_claim(&mut self, ix: MemberIx, claim: Claim, rng: &mut Xoshiro256PlusPlus) {
+    /// Sets the claim about a member, and with it whether it is among the present.
+    pub(crate) fn set_claim(&mut self, ix: MemberIx, claim: Claim) {
         let entry = self.held_mut(ix);
         let before = entry.claim().state;
         let record_incarnation = entry.record_incarnation();
@@ -336,22 +354,23 @@ impl Table {
         self.alive -= usize::from(before == State::Alive);
         self.alive += usize::from(claim.state == State::Alive);
         match (before.is_present(), claim.state.is_present()) {
-            (false, true) => self.enter_round(ix, rng),
-            (true, false) => self.leave_round(ix),
+            (false, true) => self.enter_ring(ix),
+            (true, false) => self.leave_ring(ix),
             _ => {}
         }
     }
 
-    fn enter_round(&mut self, ix: MemberIx, rng: &mut Xoshiro256PlusPlus) {
-        let slots = &mut self.slots;
-        self.order.insert(ix, rng, |ix, place| set_place(slots, ix, place));
+    fn enter_ring(&mut self, ix: MemberIx) {
+        let Self { slots, ring, tag, .. } = self;
+        ring.insert(ix, &mut Slots { slots, tag: *tag });
     }
 
-    fn leave_round(&mut self, ix: MemberIx) {
+    fn leave_ring(&mut self, ix: MemberIx) {
         let place = self.held(ix).place;
-        let slots = &mut self.slots;
-        self.order.remove(place, |ix, place| set_place(slots, ix, place));
-        set_place(slots, ix, NO_PLACE);
+        let Self { slots, ring, tag, .. } = self;
+        let mut slots = Slots { slots, tag: *tag };
+        ring.remove(ix, place, &mut slots);
+        slots.set_place(ix, NO_PLACE);
     }
 
     /// Sets the record of a member, made in `incarnation`.
@@ -375,16 +394,12 @@ impl Table {
         id
     }
 
-    /// The next present member of the round.
-    pub(crate) fn next_in_round(&mut self, rng: &mut Xoshiro256PlusPlus) -> Option<MemberIx> {
-        let slots = &mut self.slots;
-        self.order.advance(rng, |ix, place| set_place(slots, ix, place))
-    }
-
     /// A random present member.
     pub fn random_present(&self, rng: &mut Xoshiro256PlusPlus) -> Option<MemberIx> {
-        let members = self.order.as_slice();
-        if members.is_empty() { None } else { Some(members[rng.random_range(0..members.len())]) }
+        match self.present() {
+            0 => None,
+            present => self.ring.nth(rng.random_range(0..present)),
+        }
     }
 
     /// Up to `count` different present members at random, appended to `chosen`.
@@ -395,29 +410,24 @@ impl Table {
         mut eligible: impl FnMut(MemberIx) -> bool,
         chosen: &mut Vec<MemberIx>,
     ) {
-        let members = self.order.as_slice();
-        if members.is_empty() {
+        let present = self.present();
+        if present == 0 {
             return;
         }
         let (start, wanted) = (chosen.len(), chosen.len() + count);
         // Few of many: draw, and draw again what was drawn before. Few in all: walk from a
         // random place, so that the loop ends.
-        for _ in 0..3 * count {
+        let offset = rng.random_range(0..present);
+        let draws = (0..3 * count).map(|_| rng.random_range(0..present));
+        let walk = (0..present.min(64)).map(|step| (offset + step) % present);
+        for number in draws.chain(walk) {
             if chosen.len() == wanted {
                 return;
             }
-            let ix = members[rng.random_range(0..members.len())];
-            if !chosen[start..].contains(&ix) && eligible(ix) {
-                chosen.push(ix);
-            }
-        }
-        let offset = rng.random_range(0..members.len());
-        let walk = members.iter().cycle().skip(offset).take(members.len().min(64));
-        for &ix in walk {
-            if chosen.len() == wanted {
-                return;
-            }
-            if !chosen[start..].contains(&ix) && eligible(ix) {
+            if let Some(ix) = self.ring.nth(number)
+                && !chosen[start..].contains(&ix)
+                && eligible(ix)
+            {
                 chosen.push(ix);
             }
         }
@@ -427,10 +437,11 @@ impl Table {
     pub(crate) fn check(&self) {
         let present = self.iter().filter(|&ix| self.held(ix).claim().state.is_present()).count();
         let alive = self.iter().filter(|&ix| self.held(ix).claim().state == State::Alive).count();
-        assert_eq!(present, self.order.len(), "the round holds the present and nobody else");
+        assert_eq!(present, self.ring.len(), "the ring holds the present and nobody else");
         assert_eq!(alive, self.alive, "the alive are counted");
-        for (place, &ix) in self.order.as_slice().iter().enumerate() {
-            assert_eq!(self.held(ix).place as usize, place, "each knows its place");
+        for ix in self.ring.iter() {
+            let place = self.held(ix).place;
+            assert!(self.ring.is_at(self.short(ix), place, ix), "each knows its place");
         }
         for ix in self.iter() {
             assert_eq!(self.find(self.held(ix).id), Some(ix), "each is found by its id");
@@ -446,9 +457,22 @@ pub(crate) fn reserve_step<T>(items: &mut Vec<T>) {
     }
 }
 
-fn set_place(slots: &mut [Option<Entry>], ix: MemberIx, place: u32) {
-    if let Some(entry) = &mut slots[ix.at()] {
-        entry.place = place;
+/// The slots, as the ring sees them.
+struct Slots<'a> {
+    slots: &'a mut [Option<Entry>],
+    tag: ClusterTag,
+}
+
+impl Members for Slots<'_> {
+    fn short(&self, ix: MemberIx) -> ShortId {
+        let entry = self.slots[ix.at()].as_ref();
+        entry.expect("the ring holds only used slots").id.short(self.tag)
+    }
+
+    fn set_place(&mut self, ix: MemberIx, place: u32) {
+        if let Some(entry) = &mut self.slots[ix.at()] {
+            entry.place = place;
+        }
     }
 }
 

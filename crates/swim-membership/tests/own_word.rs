@@ -278,6 +278,21 @@ fn e3_what_an_exchange_says_and_a_tombstone_contradicts_is_told_back() {
     assert!(!bench.machine.has_contradictions());
 }
 
+#[test]
+fn e3_an_accusation_makes_another_round_only_once_it_is_refuted() {
+    let mut bench = Bench::of(2);
+    let mut another_round = |say| {
+        bench.hear_from(1, Via::Reply(id(1)), say);
+        let another = bench.machine.has_contradictions();
+        bench.machine.drop_contradictions();
+        another
+    };
+    assert!(another_round(Say::Dead(LOCAL, 1)), "refuted at once");
+    assert!(another_round(Say::Dead(LOCAL, 1)), "an older word");
+    assert!(!another_round(Say::Dead(LOCAL, 5)), "refuted a second later");
+    assert!(!another_round(Say::Alive(LOCAL, 1 << 40)), "never refuted");
+}
+
 /// Of two records of one incarnation the one with the larger hash is kept, so both orders count.
 #[test]
 fn e3_a_dead_member_that_restarts_elsewhere_learns_at_its_join_that_it_is_held_dead() {

@@ -41,8 +41,8 @@ fn w8_of_all_tags_of_a_part_those_of_five_kinds_are_known_and_those_with_a_lengt
         let (kind, accusers, full) = (tag & 7, tag >> 3 & 7, tag & 0x80 != 0);
         let known = match kind {
             1 | 5 => accusers == 0 && !full,
-            2 => (1..=4).contains(&accusers),
-            3 => accusers <= 4,
+            2 => (1..=5).contains(&accusers),
+            3 => accusers <= 5,
             4 => accusers == 0,
             _ => false,
         };

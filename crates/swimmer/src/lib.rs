@@ -56,7 +56,10 @@ pub use cluster::{
 };
 pub use event::{Death, DeathPath, Delivery, Event, Notice};
 pub use member::Member;
-pub use swim_membership::{Config, ConfigBuilder, ConfigError, Instant, Profile};
+pub use swim_membership::{
+    Buddy, Config, ConfigBuilder, ConfigError, HealthRule, Instant, Nacks, Now, ProbeOrder,
+    Profile, SuspicionRule,
+};
 /// What is said, and its bytes: for a [`Codec`] of one's own.
 pub use swim_proto as proto;
 pub use swim_proto::{

@@ -37,7 +37,7 @@ use rand::{RngExt, SeedableRng};
 use swim_dissemination::{Outbox, SeenSet, Urgency, transmit_limit};
 use swim_membership::{
     Action, Ask, Config, Event as MembershipEvent, EventKind, Instant, Lookup, MemberIx,
-    MemberView, Membership, Table, Tell, Who,
+    MemberView, Membership, Now, Table, Tell, Who,
 };
 use swim_proto::{
     BincodeCodec, Claim, ClusterName, Codec, Datagram, NodeId, RecordError, RecordFields, Seq,
@@ -135,6 +135,8 @@ pub struct Node {
     wire: WireCounters,
     /// The moment of the last input, for what is made ready when it is polled.
     now: Instant,
+    /// The moment that was asked for last, to see how late the next wake-up is.
+    asked_at: Instant,
 }
 
 impl Node {
@@ -142,7 +144,8 @@ impl Node {
     ///
     /// # Errors
     /// When name, metadata or address do not make a record.
-    pub fn new(settings: Settings, now: Instant) -> Result<Self, RecordError> {
+    pub fn new(settings: Settings, now: impl Into<Now>) -> Result<Self, RecordError> {
+        let now = now.into();
         let record = RecordFields {
             address: settings.address,
             versions: Versions::default(),
@@ -156,7 +159,14 @@ impl Node {
         let default_codec = || Box::new(BincodeCodec::new(settings.cluster.clone())) as Box<_>;
         Ok(Self {
             codec: settings.codec.unwrap_or_else(default_codec),
-            membership: Membership::new(config, settings.id, record, tag, rng.random(), now),
+            membership: Membership::new(
+                config,
+                settings.id,
+                record,
+                tag,
+                rng.random(),
+                now.monotonic,
+            ),
             outbox: Outbox::new(),
             seen: SeenSet::new(rng.random()),
             exchanges: Exchanges::default(),
@@ -170,15 +180,16 @@ impl Node {
             told: Told::default(),
             rng,
             wire: WireCounters::default(),
-            now,
+            now: now.monotonic,
+            asked_at: Instant::NEVER,
             cluster: settings.cluster,
         })
     }
 
     /// Takes over a whole table, as if everybody in it had been met long ago; for simulations and
     /// benches, which cannot wait for so many joins. The own entry in it is left out.
-    pub fn adopt(&mut self, now: Instant, table: &Table) {
-        self.now = now;
+    pub fn adopt(&mut self, now: impl Into<Now>, table: &Table) {
+        let now = self.enter(now);
         self.membership.adopt(now, table);
     }
 
@@ -196,7 +207,9 @@ impl Node {
                 return self.lend(ready);
             }
         }
-        Output::Wait(self.deadline())
+        let deadline = self.deadline();
+        self.asked_at = deadline.max(self.now);
+        Output::Wait(deadline)
     }
 
     fn prepare(&mut self, pending: Pending) -> Option<Ready> {
@@ -243,13 +256,26 @@ impl Node {
     }
 
     /// The time that [`Output::Wait`] asked for has come, or more.
-    pub fn handle_timeout(&mut self, now: Instant) {
-        self.now = now;
+    pub fn handle_timeout(&mut self, now: impl Into<Now>) {
+        let now = self.enter(now);
+        if self.membership.handle_lateness(now, now - self.asked_at) {
+            // What has waited comes first; the time to go on is asked for next.
+            self.collect(usize::MAX);
+            return;
+        }
         self.membership.handle_timeout(now);
         self.collect(usize::MAX);
         if self.has_news() && now >= self.gossip_at {
             self.gossip(now);
         }
+    }
+
+    /// An input comes at this moment.
+    fn enter(&mut self, now: impl Into<Now>) -> Instant {
+        let now = now.into();
+        self.now = now.monotonic;
+        self.membership.handle_clock(now);
+        self.now
     }
 
     /// Queues a gossip datagram for a few random members (G3).
@@ -317,6 +343,8 @@ impl Node {
             }
             EventKind::Left => Event::Left(member),
             EventKind::Updated => Event::Updated(member),
+            EventKind::Isolated => Event::Isolated,
+            EventKind::Healed => Event::Healed,
             EventKind::Conflict { other } => Event::Conflict { local: member, other },
         };
         self.pending.push_back(Pending::Event(event));

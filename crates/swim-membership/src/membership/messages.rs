@@ -6,6 +6,7 @@ use swim_proto::{Datagram, Held, Incarnation, NodeId, Seq, State, Subject, TinyI
 
 use super::{Membership, Source};
 use crate::action::{Action, Tell, Via, Who};
+use crate::config::{Buddy, Nacks};
 use crate::known_bug::KnownBug;
 use crate::relay::Relay;
 use crate::table::{Lookup, MemberIx};
@@ -28,7 +29,7 @@ impl Membership {
             Datagram::Ping { seq, target, from: asker, held } => {
                 self.on_ping(now, from, seq, target, asker, held);
             }
-            Datagram::Ack { seq } => self.on_ack_from(from, seq),
+            Datagram::Ack { seq } => self.on_ack_from(now, from, seq),
             Datagram::PingReq { seq, from: asker, target } => {
                 self.on_ping_req(now, from, seq, asker, target);
             }
@@ -85,6 +86,14 @@ impl Membership {
 
     /// What a peer holds of us. Returns whether it must be told better.
     fn on_held(&mut self, now: Instant, held: Held) -> bool {
+        let told = match self.config.buddy() {
+            Buddy::All => true,
+            Buddy::Suspicion => held.claim.state == State::Suspect,
+            Buddy::Nothing => false,
+        };
+        if !told {
+            return false;
+        }
         let own = self.local.claim();
         if held.claim.supersedes(own) {
             self.on_accusation(now, held.claim.incarnation);
@@ -92,28 +101,28 @@ impl Membership {
         held.claim != self.local.claim() || held.record != self.local.record.hash() as u16
     }
 
-    fn on_ack_from(&mut self, from: SocketAddr, seq: Seq) {
+    fn on_ack_from(&mut self, now: Instant, from: SocketAddr, seq: Seq) {
+        let mut seq = seq;
         if self.has_bug(KnownBug::AcksWithoutNumbers)
             && let Some(open) = self.probes.to(|target| self.address(target) == from)
         {
-            return self.on_ack(open);
+            seq = open;
         }
-        self.on_ack(seq);
-    }
-
-    fn on_ack(&mut self, seq: Seq) {
-        if self.probes.take(seq).is_some() {
-            self.health.improve();
+        if let Some(probe) = self.probes.take(seq) {
+            self.on_probe_answered(now, Some(from), &probe);
         } else if let Some(relay) = self.relays.take(seq) {
             self.send(relay.asker, Datagram::Ack { seq: relay.asked }, Tell::Nothing);
         } else {
-            self.counters.acks_unexpected += 1;
+            self.on_late_ack(now, from, seq);
         }
     }
 
     /// The reliable plane has answered a probe's ping.
-    pub fn handle_reliable_ack(&mut self, seq: Seq) {
-        self.on_ack(seq);
+    pub fn handle_reliable_ack(&mut self, now: Instant, seq: Seq) {
+        match self.probes.take(seq) {
+            Some(probe) => self.on_probe_answered(now, None, &probe),
+            None => self.counters.acks_unexpected += 1,
+        }
     }
 
     fn on_nack(&mut self, from: SocketAddr, seq: Seq) {
@@ -143,7 +152,9 @@ impl Membership {
             return;
         }
         let Lookup::Found(ix) = self.table.find_subject(target) else {
-            self.send(from, Datagram::Nack { seq }, Tell::Nothing);
+            if self.config.nacks() != Nacks::Never {
+                self.send(from, Datagram::Nack { seq }, Tell::Nothing);
+            }
             return;
         };
         if self.relays.is_full() {
@@ -153,13 +164,18 @@ impl Membership {
         self.counters.relayed += 1;
         let own_seq = self.probes.next_seq();
         let rest = self.config.period() - self.config.base_timeout();
+        let wait = rest.min(self.config.base_timeout()) * 3 / 5;
         self.relays.push(Relay {
             seq: own_seq,
             target: ix,
             asker: from,
             asked: seq,
-            // Early enough that the nack is there before the asker gives up.
-            nack_at: now + rest * 4 / 5,
+            nack_at: match self.config.nacks() {
+                // So that the nack is there before the asker gives up.
+                Nacks::Early => now + wait,
+                Nacks::Late => now + self.config.base_timeout(),
+                Nacks::Never => Instant::NEVER,
+            },
             ends_at: now + self.config.period(),
         });
         self.send_ping(ix, own_seq);
@@ -262,6 +278,6 @@ impl Membership {
         }
         self.answered.push(to);
         // The look through the table is dear, so that it comes last: at most 64 times a period.
-        self.table.present_members().iter().any(|&ix| self.address(ix) == to)
+        self.table.present_members().any(|ix| self.address(ix) == to)
     }
 }

@@ -3,11 +3,14 @@
 use core::net::SocketAddr;
 
 use swim_proto::limits::INCARNATION_JUMP_MAX;
-use swim_proto::{Accusers, Claim, Datagram, Incarnation, NodeId, Part, Record, State, Subject};
+use swim_proto::{
+    Accusers, Claim, Datagram, Incarnation, NodeId, Part, Record, State, Subject, TinyId,
+};
 
 use super::{CONTRADICTIONS_MAX, Membership, Source};
 use crate::action::{Action, Ask, EventKind, Tell, Via, Who};
 use crate::known_bug::KnownBug;
+use crate::probe::Purpose;
 use crate::suspicion::{Suspicion, SuspicionTimes};
 use crate::table::{Lookup, MemberIx};
 use crate::time::Instant;
@@ -112,7 +115,8 @@ impl Membership {
             return;
         }
         let claim = Claim::new(incarnation, State::Alive);
-        let ix = self.table.insert(id, claim, record, &mut self.rng);
+        let ix = self.table.insert(id, claim, record);
+        self.order.insert(ix, &mut self.rng);
         self.arm_probe(now);
         self.on_changed(ix);
         self.emit(ix, EventKind::Joined);
@@ -217,25 +221,28 @@ impl Membership {
         } else if self.has_no_room_for(held) {
             self.counters.members_full += 1;
         } else {
-            self.suspect(now, ix, incarnation, accusers);
+            self.suspect(now, now, ix, incarnation, accusers);
+            self.corroborate(now, ix);
             if incarnation > self.table.held(ix).record_incarnation() {
                 self.ask_record(now, source, subject);
             }
         }
     }
 
-    /// Enters a suspicion that supersedes what is held.
+    /// Enters a suspicion that supersedes what is held; its time runs since `since`.
     pub(super) fn suspect(
         &mut self,
         now: Instant,
+        since: Instant,
         ix: MemberIx,
         incarnation: Incarnation,
         accusers: Accusers,
     ) {
         let held = self.table.held(ix).claim().state;
-        let times = SuspicionTimes::new(&self.config, self.present());
+        let returns = self.returns.value(ix).copied().unwrap_or(0);
+        let times = SuspicionTimes::new(&self.config, self.present(), returns);
         let Some((&first, others)) = accusers.as_slice().split_first() else { return };
-        let mut suspicion = Suspicion::new(now, times, first);
+        let mut suspicion = Suspicion::new(since, times, first);
         for &other in others {
             suspicion.confirm(other);
         }
@@ -253,8 +260,19 @@ impl Membership {
         self.tell_news(ix);
     }
 
-    /// Further accusers of the suspicion that is held.
-    pub(super) fn confirm(&mut self, ix: MemberIx, accusers: Accusers) {
+    /// Further accusers, by hearsay, of the suspicion that is held. One counts that is held alive
+    /// and is neither the suspect nor this node, which knows best whether it has looked (S3).
+    fn confirm(&mut self, ix: MemberIx, accusers: Accusers) {
+        let counts = |&accuser: &TinyId| match self.table.find_tiny(accuser) {
+            _ if !self.config.corroboration() => true,
+            Lookup::Found(by) => by != ix && self.table.held(by).claim().state == State::Alive,
+            Lookup::Unknown | Lookup::Ambiguous => false,
+        };
+        let counted = accusers.as_slice().iter().copied().filter(counts).collect();
+        self.add_accusers(ix, counted);
+    }
+
+    pub(super) fn add_accusers(&mut self, ix: MemberIx, accusers: Accusers) {
         let mut confirmed = false;
         self.suspicions.update(ix, |suspicion| {
             for &accuser in accusers.as_slice() {
@@ -312,9 +330,9 @@ impl Membership {
         if suspicion == held {
             self.confirm(ix, accusers);
         } else if suspicion.supersedes(held) {
-            self.suspect(now, ix, incarnation, accusers);
+            self.suspect(now, now, ix, incarnation, accusers);
         }
-        self.start_probe(now, ix);
+        self.start_probe(now, ix, Purpose::Doubt);
     }
 
     pub(super) fn declare_dead(
@@ -377,6 +395,7 @@ impl Membership {
         let buried = !held.state.is_present() && claim.state.is_present();
         let revived = held.state.is_present() && claim.state == State::Dead;
         match source.via {
+            Via::Gossip | Via::Ack(_) if !self.config.corrections() => {}
             Via::Gossip | Via::Ack(_) if buried => {
                 self.counters.corrections += 1;
                 self.answer(now, source, Datagram::Correction, Tell::Only(Who::Member(ix)));

@@ -79,8 +79,7 @@ impl Membership {
     }
 
     fn choose_absent_seed(&mut self) -> Option<SocketAddr> {
-        let present =
-            |seed| self.table.present_members().iter().any(|&ix| self.address(ix) == seed);
+        let present = |seed| self.table.present_members().any(|ix| self.address(ix) == seed);
         let seeds = self.seeds_to_heal().iter().copied();
         let absent: Vec<SocketAddr> = seeds.filter(|&seed| !present(seed)).collect();
         absent.choose(&mut self.rng).copied()

@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use swim_membership::{Ask, Instant, Source, Via, Who};
+use swim_membership::{Ask, Instant, Now, Source, Via, Who};
 use swim_proto::limits::FRAME_BYTES_MAX;
 use swim_proto::{
     DecodeError, Fit, Frame, NodeId, Packet, Part, Parts, RecordFields, RefusalReason, Reply,
@@ -190,12 +190,12 @@ impl Node {
     /// [`poll_output`](Self::poll_output) before the next wait, under the driver's number.
     pub fn handle_request(
         &mut self,
-        now: Instant,
+        now: impl Into<Now>,
         from: SocketAddr,
         id: RequestId,
         frame: &mut [u8],
     ) {
-        self.now = now;
+        self.enter(now);
         let mut scratch = std::mem::take(&mut self.scratch);
         match self.codec.decode_request(frame, &mut scratch) {
             Ok(Packet { message, parts }) => self.on_request(from, id, message, parts),
@@ -322,8 +322,8 @@ impl Node {
     }
 
     /// An exchange has ended, `None`: it failed, ran out of time, or was not answered.
-    pub fn handle_reply(&mut self, now: Instant, id: ExchangeId, reply: Option<&mut [u8]>) {
-        self.now = now;
+    pub fn handle_reply(&mut self, now: impl Into<Now>, id: ExchangeId, reply: Option<&mut [u8]>) {
+        self.enter(now);
         let Some(purpose) = self.exchanges.open.remove(&id) else { return };
         let Some(frame) = reply else {
             self.on_exchange_failed(purpose);
@@ -366,7 +366,7 @@ impl Node {
                 self.notice_once(by, Notice::JoinRefused { by, cluster, reason });
             }
             (Purpose::Ping { seq }, Reply::Ack { seq: acked }) if seq == acked => {
-                self.membership.handle_reliable_ack(seq);
+                self.membership.handle_reliable_ack(self.now, seq);
             }
             (Purpose::User(id), Reply::Ack { .. }) => self.complete_send(id, true),
             (purpose, Reply::Refusal { .. }) => self.on_exchange_failed(purpose),

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use swim_membership::{Instant, KnownBug, Lookup, Source, Who};
+use swim_membership::{KnownBug, Lookup, Now, Source, Who};
 use swim_proto::{Datagram, DecodeError, Part, Parts, ShortId, Subject};
 
 use super::pack::{Broadcast, key_of};
@@ -12,8 +12,8 @@ use crate::event::{Delivery, Event, Notice};
 
 impl Node {
     /// A datagram has come. Its bytes may be changed in place.
-    pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, bytes: &mut [u8]) {
-        self.now = now;
+    pub fn handle_datagram(&mut self, now: impl Into<Now>, from: SocketAddr, bytes: &mut [u8]) {
+        self.enter(now);
         self.wire.datagrams_in += 1;
         self.wire.bytes_in += bytes.len() as u64;
         let length = bytes.len();
