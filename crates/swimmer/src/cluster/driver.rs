@@ -187,7 +187,7 @@ impl<T: Transport> Driver<T> {
     async fn on_datagrams(&mut self, now: Now, batch: &mut Batch) {
         for (from, bytes) in batch.iter_mut() {
             self.node.handle_datagram(now, from, bytes);
-            self.drain().await;
+            self.act().await;
         }
     }
 
@@ -266,8 +266,14 @@ impl<T: Transport> Driver<T> {
         self.seeds = mpsc::channel(1).1;
     }
 
-    /// Does what the node wants, to its last word, and publishes what has changed.
+    /// Does what the node wants, and publishes what has changed.
     async fn drain(&mut self) {
+        self.act().await;
+        self.mirror.publish(&mut self.node, &mut self.events);
+    }
+
+    /// Does what the node wants, to its last word.
+    async fn act(&mut self) {
         self.wake_at = loop {
             match self.node.poll_output() {
                 Output::Datagram { to, payload } => {
@@ -291,7 +297,6 @@ impl<T: Transport> Driver<T> {
         };
         // Requests without an answer by now get none.
         self.responders.clear();
-        self.mirror.publish(&mut self.node, &mut self.events);
     }
 
     fn start_exchange(&mut self, id: ExchangeId, to: SocketAddr, request: Vec<u8>, at: Instant) {
