@@ -164,8 +164,8 @@ quickcheck! {
 
 /// Lets a probe go out, and answers it with this note.
 fn ack(bench: &mut Bench, note: StateNote, quiet: bool) -> Vec<Ask> {
-    let probes = bench.pass(bench.machine.config().period());
-    let (to, seq) = *pings(&probes).last().unwrap();
+    let period = bench.machine.config().period();
+    let (to, seq) = *pings(&bench.pass(period)).last().expect("one probe a period");
     let message = Datagram::Ack { seq, note: Some(note) };
     let source = Source { address: to, via: bench.machine.via(to, &message) };
     bench.machine.handle_datagram(bench.now, to, &message);
@@ -177,7 +177,7 @@ fn ack(bench: &mut Bench, note: StateNote, quiet: bool) -> Vec<Ask> {
 
 /// A bench on which nothing but digests asks for anything.
 fn bench() -> Bench {
-    let config = Config::builder(Profile::Lan).sync_interval(seconds(3_600));
+    let config = Config::builder(Profile::Lan).plain().sync_interval(seconds(3_600));
     let mut bench = Bench::with(config.build().unwrap());
     (1..=5).for_each(|n| bench.hear(Say::Alive(n, 1)));
     bench.drain();
@@ -238,8 +238,8 @@ fn d3_only_answers_to_own_probes_begin_a_repair() {
 
 #[test]
 fn d4_repairs_in_vain_wait_longer_and_longer_up_to_the_sync_interval() {
-    let config = Config::builder(Profile::Lan).sync_interval(seconds(30)).build().unwrap();
-    let mut bench = Bench::with(config);
+    let config = Config::builder(Profile::Lan).plain().sync_interval(seconds(30));
+    let mut bench = Bench::with(config.build().unwrap());
     (1..=5).for_each(|n| bench.hear(Say::Alive(n, 1)));
     let (mut other, mut repairs, mut seconds_waited) = (other(&bench), vec![], 0);
     while repairs.len() < 9 {

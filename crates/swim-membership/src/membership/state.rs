@@ -15,7 +15,7 @@ impl Membership {
 
     /// The digests of the buckets, this node included (E2).
     pub fn bucket_digests(&self) -> [u64; BUCKETS] {
-        let mut digests = *self.table.bucket_digests();
+        let mut digests = self.table.bucket_digests();
         digests[usize::from(self.short().bucket())] ^= self.own_hash();
         digests
     }
