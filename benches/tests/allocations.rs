@@ -24,7 +24,7 @@ fn a_ping_is_acked_without_an_allocation() {
         (1..=1_000).map(|from| (address(from), node.voice().ping(from))).collect();
     let count = allocations(|| {
         for (from, ping) in &mut pings {
-            assert_eq!(node.take(*from, ping), 18, "a bare ack");
+            assert_eq!(node.take(*from, ping), 18, "an ack with the digest and nothing else");
         }
     });
     assert_eq!(count, 0);

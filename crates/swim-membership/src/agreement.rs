@@ -1,5 +1,6 @@
 //! Whether others hold what we hold, by the digests on their pings and acks (D2 to D4).
 
+use core::net::SocketAddr;
 use core::time::Duration;
 
 use crate::time::Instant;
@@ -14,6 +15,8 @@ pub(crate) struct Agreement {
     differences: u8,
     /// Since this was last asked for.
     seen_equal: bool,
+    /// Who has last answered a probe as one does to strangers.
+    aloof: Option<SocketAddr>,
     /// How long the next repair waits after the last: zero unless that was in vain.
     wait: Duration,
     /// No repair begins before.
@@ -57,6 +60,20 @@ impl Agreement {
     ) {
         self.wait = (self.wait * 2).max(period).min(wait_max);
         self.repair_at = now + self.wait;
+    }
+
+    /// A member has answered a probe, with or without a digest.
+    pub(crate) fn on_ack(&mut self, from: SocketAddr, noted: bool) {
+        if !noted {
+            self.aloof = Some(from);
+        } else if self.aloof == Some(from) {
+            self.aloof = None;
+        }
+    }
+
+    /// Who has answered as one does to strangers, and has not done better since.
+    pub(crate) fn take_aloof(&mut self) -> Option<SocketAddr> {
+        self.aloof.take()
     }
 
     /// Whether an equal digest was seen since the last call.

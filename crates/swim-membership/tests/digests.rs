@@ -278,6 +278,34 @@ fn d5_the_periodic_sync_is_left_out_where_an_equal_digest_was_seen_since_the_las
     }
 }
 
+/// It has forgotten us, or holds us somewhere else. Others who agree with us would never tell.
+#[test]
+fn d5_one_who_answers_without_a_digest_is_compared_with_though_others_are_equal() {
+    let mut bench = Bench::with(Config::preset(Profile::Lan));
+    (1..=5).for_each(|n| bench.hear(Say::Alive(n, 1)));
+    let mut run = |aloof: u8, time| -> Vec<_> {
+        let mut asked = Vec::new();
+        for _ in 0..time {
+            let note = same(&bench);
+            let actions = bench.pass(seconds(1));
+            let asks = exchanges(&actions).into_iter().filter(|(_, ask)| *ask == Ask::Sync);
+            asked.extend(asks.map(|(to, _)| to));
+            for (to, seq) in pings(&actions) {
+                let note = (to != address(aloof)).then_some(note);
+                let message = Datagram::Ack { seq, note };
+                let source = Source { address: to, via: bench.machine.via(to, &message) };
+                bench.machine.handle_datagram(bench.now, to, &message);
+                bench.machine.handle_note(bench.now, source, &message, true);
+            }
+        }
+        asked
+    };
+    let asked = run(3, 300);
+    assert!((9..=11).contains(&asked.len()), "once an interval: {}", asked.len());
+    assert!(asked.iter().all(|&to| to == address(3)));
+    assert!(run(0, 300).len() <= 1, "it has said its digest since");
+}
+
 #[test]
 fn d2_without_the_digest_nothing_is_said_and_nothing_is_heard_of_it() {
     let config = Config::builder(Profile::Lan).digest(false).build().unwrap();

@@ -99,7 +99,7 @@ enum Pending {
     User { to: SocketAddr, payload: Vec<u8> },
     Ask { to: SocketAddr, ask: Ask },
     UserExchange { id: SendId, to: SocketAddr, payload: Vec<u8> },
-    Continue { round: Box<sync::Round> },
+    Continue(sync::Next),
     Reply { id: RequestId, frame: Vec<u8> },
     Event(Event),
     Notice(Notice),
@@ -225,7 +225,7 @@ impl Node {
             Pending::User { to, payload } => self.pack_user(to, &payload),
             Pending::Ask { to, ask } => self.pack_ask(to, ask),
             Pending::UserExchange { id, to, payload } => self.pack_user_request(id, to, &payload),
-            Pending::Continue { round } => self.pack_round(round),
+            Pending::Continue(next) => self.pack_next(next),
             Pending::Reply { id, frame } => {
                 self.out = frame;
                 Some(Ready::Reply { id })

@@ -44,9 +44,7 @@ impl Membership {
         let (sync_at, heal_at) = self.repair_deadlines();
         if now >= sync_at {
             self.sync_at = now + self.jittered(self.config.sync_interval());
-            let equal = self.agreement.take_equal() && self.config.digest();
-            if !equal && let Some(ix) = self.table.random_present(&mut self.rng) {
-                let to = self.address(ix);
+            if let Some(to) = self.choose_to_compare() {
                 self.actions.push_back(Action::Exchange { to, ask: Ask::Sync });
             }
         }
@@ -56,6 +54,16 @@ impl Membership {
                 self.actions.push_back(Action::Exchange { to, ask: Ask::Sync });
             }
         }
+    }
+
+    /// With whom the safety net compares: one who does not know us, though we know it, else anybody,
+    /// and nobody where digests have said that all is well (D5).
+    fn choose_to_compare(&mut self) -> Option<SocketAddr> {
+        let (equal, aloof) = (self.agreement.take_equal(), self.agreement.take_aloof());
+        if self.config.digest() && (equal || aloof.is_some()) {
+            return aloof;
+        }
+        self.table.random_present(&mut self.rng).map(|ix| self.address(ix))
     }
 
     /// One who ought to be here: a dead member or an absent seed, by turns (E5).

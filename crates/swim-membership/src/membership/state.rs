@@ -58,11 +58,14 @@ impl Membership {
         quiet: bool,
     ) {
         let (Datagram::Ping { note, .. } | Datagram::Ack { note, .. }) = *message else { return };
-        let Some(note) = note else { return };
         if !self.config.digest() || self.local.state == State::Left {
             return;
         }
         let acked = matches!(source.via, Via::Ack(_));
+        if acked {
+            self.agreement.on_ack(source.address, note.is_some());
+        }
+        let Some(note) = note else { return };
         if note.digest == self.digest() {
             self.counters.digests_equal += 1;
             self.agreement.on_equal();

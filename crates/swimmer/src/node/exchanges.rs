@@ -11,7 +11,7 @@ use swim_proto::{
 };
 
 use super::output::{Completion, ExchangeId, RequestId, SendId};
-use super::sync::Round;
+use super::sync::{Comparison, Round};
 use super::{Node, Pending, Ready};
 use crate::event::{Delivery, Notice};
 
@@ -21,7 +21,8 @@ pub(super) const OPEN_MAX: usize = 64;
 #[derive(Debug)]
 pub(super) enum Purpose {
     Join { seed: SocketAddr },
-    Sync(Box<Round>),
+    Sync(Comparison),
+    Records(Box<Round>),
     Ping { seq: Seq },
     User(SendId),
 }
@@ -56,8 +57,8 @@ impl Node {
         match ask {
             Ask::Join => self.pack_join(to),
             Ask::Sync | Ask::Repair => {
-                let round = Round::first(to, ask, self.membership.digest());
-                self.pack_round(Box::new(round))
+                let own = self.membership.digest();
+                self.pack_sync(Comparison::first(to, ask, own))
             }
             Ask::Ping { seq, target, held, until } => {
                 let from = self.membership.tiny();
@@ -236,7 +237,8 @@ impl Node {
         self.wire.exchanges_failed += 1;
         match purpose {
             Purpose::User(id) => self.complete_send(id, false),
-            Purpose::Sync(round) => self.on_sync_ended(&round, None),
+            Purpose::Sync(comparison) => self.on_sync_ended(&comparison, None),
+            Purpose::Records(round) => self.on_round_failed(&round),
             Purpose::Join { .. } | Purpose::Ping { .. } => {}
         }
     }
@@ -251,8 +253,11 @@ impl Node {
             (Purpose::Join { seed }, Reply::Entries { from, digest, buckets, next }) => {
                 self.on_join_answered(seed, from, digest, (buckets, next), parts);
             }
-            (Purpose::Sync(round), Reply::Entries { from, digest, buckets, next }) => {
-                self.on_round_answered(round, from, digest, (buckets, next), parts);
+            (Purpose::Sync(comparison), Reply::Entries { from, digest, buckets, next }) => {
+                self.on_compared(comparison, from, digest, (buckets, next), parts);
+            }
+            (Purpose::Records(round), Reply::Entries { from, digest, next, .. }) => {
+                self.on_round_answered(round, from, digest, next, parts);
             }
             (Purpose::Join { seed: by }, Reply::Refusal { cluster, reason }) => {
                 let cluster = cluster.into();
@@ -281,8 +286,8 @@ impl Node {
         let reflected = from == self.membership.id() && self.is_own_word(parts.clone());
         self.membership.handle_joined(seed, reflected);
         if !reflected {
-            let round = Round::first(seed, Ask::Join, self.membership.digest());
-            self.on_round_answered(Box::new(round), from, digest, told, parts);
+            let comparison = Comparison::first(seed, Ask::Join, self.membership.digest());
+            self.on_compared(comparison, from, digest, told, parts);
         }
     }
 
