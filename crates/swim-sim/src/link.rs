@@ -62,6 +62,8 @@ fn hits(per_mille: u32, rng: &mut Xoshiro256PlusPlus) -> bool {
 pub struct Links {
     /// What holds where nothing else was said.
     pub default: Conditions,
+    /// Whether exchanges pass at all; they do not where a firewall lets only UDP through.
+    pub exchanges: bool,
     between: BTreeMap<(u32, u32), Conditions>,
     into: BTreeMap<u32, Conditions>,
     out_of: BTreeMap<u32, Conditions>,
@@ -77,6 +79,7 @@ impl Links {
     pub fn new(default: Conditions) -> Self {
         Self {
             default,
+            exchanges: true,
             between: BTreeMap::new(),
             into: BTreeMap::new(),
             out_of: BTreeMap::new(),
