@@ -1,12 +1,12 @@
 //! The network loses packets: everywhere alike, or in one direction for a few members, as in
 //! Rapid's experiments (Suresh et al., "Stable and Consistent Membership at Scale with Rapid", 2018).
 
-use std::collections::BTreeSet;
+mod watch;
+
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
-use swim_sim::{Conditions, HostIx, Observation, Seen};
-use swimmer::{Instant, NodeId};
+use swim_sim::Conditions;
 
 use super::lab::{Lab, Rate, mean, quantile, round, seed_of, sort};
 use super::plot::{Figure, Panel, Scale};
@@ -14,6 +14,7 @@ use super::runs::{Progress, run_all};
 use super::table::{Table, count, seconds};
 use super::variant::Variant;
 use super::{Common, Report};
+use watch::{Found, Watch};
 
 const QUIET: Duration = Duration::from_secs(10);
 /// How long a member of the flip-flop hears nobody, then all again.
@@ -112,19 +113,6 @@ struct Job {
     run: u32,
 }
 
-#[derive(Default)]
-struct Found {
-    false_deaths: u64,
-    false_dead: BTreeSet<NodeId>,
-    suspicions: u64,
-    returns: u64,
-    refutations: u64,
-    removed: Vec<Option<Duration>>,
-    dead_at_end: u64,
-    faulty_returns: u64,
-    rate: Rate,
-}
-
 pub(crate) fn run(args: &Args) -> anyhow::Result<Report> {
     let common = &args.common;
     anyhow::ensure!(args.losses.iter().all(|&percent| percent <= 100), "at most 100 % are lost");
@@ -196,78 +184,6 @@ fn measure(job: &Job, args: &Args, progress: &Progress) -> Found {
     let rate = Rate::of(lab.cluster.traffic(), nodes, args.time_of(job.case));
     let refutations = lab.sum(|stats| stats.membership.refutations);
     Found { rate, refutations, ..watch.finish() }
-}
-
-/// Counts what is seen as it comes, for there is too much of it to keep.
-struct Watch {
-    faulty: Vec<HostIx>,
-    ids: Vec<NodeId>,
-    /// Those without fault that hold each faulty one dead now.
-    holders: Vec<BTreeSet<HostIx>>,
-    without_fault: usize,
-    found: Found,
-}
-
-impl Watch {
-    fn new(lab: &Lab<'_>, faulty: &[HostIx]) -> Self {
-        let ids = faulty.iter().map(|&ix| lab.cluster.id(ix)).collect();
-        let removed = vec![None; faulty.len()];
-        Self {
-            ids,
-            holders: vec![BTreeSet::new(); faulty.len()],
-            without_fault: lab.cluster.len() as usize - faulty.len(),
-            faulty: faulty.to_vec(),
-            found: Found { removed, ..Found::default() },
-        }
-    }
-
-    fn look(&mut self, lab: &mut Lab<'_>, began: Instant) {
-        for seen in lab.cluster.take_observations() {
-            match self.ids.iter().position(|&id| id == seen.subject) {
-                None => self.on_bystander(&seen),
-                Some(at) if !self.faulty.contains(&seen.observer) => {
-                    self.on_faulty(at, &seen, began);
-                }
-                Some(_) => {}
-            }
-        }
-    }
-
-    fn on_bystander(&mut self, seen: &Observation) {
-        let found = &mut self.found;
-        match seen.change {
-            Seen::Down { .. } => {
-                found.false_deaths += 1;
-                found.false_dead.insert(seen.subject);
-            }
-            Seen::Suspected => found.suspicions += 1,
-            Seen::Up => found.returns += 1,
-            _ => {}
-        }
-    }
-
-    fn on_faulty(&mut self, at: usize, seen: &Observation, began: Instant) {
-        let holders = &mut self.holders[at];
-        match seen.change {
-            Seen::Down { .. } => {
-                holders.insert(seen.observer);
-                if holders.len() == self.without_fault {
-                    self.found.removed[at].get_or_insert(seen.at - began);
-                }
-            }
-            Seen::Up => {
-                holders.remove(&seen.observer);
-                self.found.faulty_returns += 1;
-            }
-            _ => {}
-        }
-    }
-
-    fn finish(mut self) -> Found {
-        let removed = self.holders.iter().filter(|holders| holders.len() == self.without_fault);
-        self.found.dead_at_end = removed.count() as u64;
-        self.found
-    }
 }
 
 fn report(args: &Args, jobs: &[Job], found: Vec<Found>) -> Report {
