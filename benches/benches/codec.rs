@@ -8,7 +8,8 @@ use benches::{CLUSTER, Voice, id, record};
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use swim_proto::limits::{DATAGRAM_BYTES_DEFAULT, FRAME_BYTES_MAX};
 use swim_proto::{
-    Claim, Codec, Datagram, Frame, Held, Incarnation, NodeId, Reply, Request, Seq, State, Subject,
+    BucketDigests, BucketSet, Claim, Codec, Datagram, Frame, Held, Incarnation, NodeId, Reply,
+    Request, Seq, State, StateNote, Subject,
 };
 
 const FIRST: Incarnation = Incarnation::FIRST;
@@ -18,9 +19,10 @@ fn messages() -> [(&'static str, Datagram<'static>); 10] {
     let held = Held { claim, record: record(1).hash() as u16 };
     let (seq, from, subject) = (Seq(7), Voice::tiny(2), Subject::Short(Voice::short(1)));
     let payload = &[7; 64];
+    let note = Some(StateNote { digest: 7, quiet: true });
     [
-        ("ping", Datagram::Ping { seq, target: Voice::tiny(1), from, held }),
-        ("ack", Datagram::Ack { seq }),
+        ("ping", Datagram::Ping { seq, target: Voice::tiny(1), from, held, note }),
+        ("ack", Datagram::Ack { seq, note }),
         ("ping-req", Datagram::PingReq { seq, from, target: subject }),
         ("nack", Datagram::Nack { seq }),
         ("gossip", Datagram::Gossip),
@@ -32,16 +34,19 @@ fn messages() -> [(&'static str, Datagram<'static>); 10] {
     ]
 }
 
-fn frames() -> [(&'static str, Frame<'static>); 7] {
+fn frames() -> [(&'static str, Frame<'static>); 8] {
     let held = Held { claim: Claim::new(FIRST, State::Alive), record: record(1).hash() as u16 };
     let (seq, from) = (Seq(7), Voice::tiny(2));
     let payload = &[7; 1_024];
+    let buckets = BucketSet::ALL;
+    let digests = BucketDigests::read(buckets, &[7; 2_048]).expect("one for each bucket");
     [
         ("join", Frame::Request(Request::Join { cluster: CLUSTER })),
-        ("sync", Frame::Request(Request::Sync { from: id(1), pull: Some(7) })),
+        ("sync", Frame::Request(Request::Sync { from: id(1), digests })),
+        ("records", Frame::Request(Request::Records { from: id(1), buckets, pull: None })),
         ("ping", Frame::Request(Request::Ping { seq, target: Voice::tiny(1), from, held })),
         ("user-1-KiB", Frame::Request(Request::User { from: Voice::short(1), payload })),
-        ("entries", Frame::Reply(Reply::Entries { from: id(1), next: Some(7) })),
+        ("entries", Frame::Reply(Reply::Entries { from: id(1), digest: 7, buckets, next: None })),
         (
             "refusal",
             Frame::Reply(Reply::Refusal {

@@ -161,7 +161,10 @@ fn probes(c: &mut Criterion) {
             spread(members)
                 .map(|number| {
                     let (target, from) = (Voice::tiny(LOCAL), Voice::tiny(number));
-                    (address(number), Datagram::Ping { seq: Seq(number), target, from, held })
+                    (
+                        address(number),
+                        Datagram::Ping { seq: Seq(number), target, from, held, note: None },
+                    )
                 })
                 .collect::<Vec<_>>(),
         );
@@ -184,7 +187,7 @@ fn probes(c: &mut Criterion) {
                 membership.handle_timeout(now);
                 while let Some(action) = membership.poll_action() {
                     if let Action::Send { to, message: Datagram::Ping { seq, .. }, .. } = action {
-                        membership.handle_datagram(now, to, &Datagram::Ack { seq });
+                        membership.handle_datagram(now, to, &Datagram::Ack { seq, note: None });
                     }
                 }
             });

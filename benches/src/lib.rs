@@ -4,7 +4,7 @@
 //! ```sh
 //! cargo bench -p benches                      # all layers, some five minutes
 //! cargo bench -p benches --bench node -- fill # of one bench what has "fill" in its name
-//! cargo test -p benches                       # no allocation at rest, wire sizes
+//! cargo test -p benches                       # allocations at rest, bytes a member, wire sizes
 //! ```
 //!
 //! There is a bench for each layer (`codec`, `dissemination`, `membership`, `transport`) and one

@@ -153,7 +153,7 @@ impl Populated {
             let packet = codec.decode_datagram(&mut self.sent, &mut self.scratch);
             let packet = packet.expect("a node's own bytes are well formed");
             if let Datagram::Ping { seq, .. } = packet.message {
-                let ack = Datagram::Ack { seq };
+                let ack = Datagram::Ack { seq, note: None };
                 codec.begin_datagram(&ack, 64, &mut self.answer).expect("an ack fits 64 bytes");
                 codec.finish(&mut self.answer);
                 self.node.handle_datagram(self.now, to, &mut self.answer);

@@ -2,8 +2,8 @@
 
 use swim_proto::limits::{DATAGRAM_BYTES_DEFAULT, FRAME_BYTES_MAX};
 use swim_proto::{
-    Accusers, BincodeCodec, Claim, Codec, Datagram, Fit, Frame, Held, Incarnation, NodeId, Part,
-    Request, Seq, ShortId, State, Subject, TinyId,
+    Accusers, BincodeCodec, BucketSet, Claim, Codec, Datagram, Fit, Frame, Held, Incarnation,
+    NodeId, Part, Request, Seq, ShortId, State, StateNote, Subject, TinyId,
 };
 
 use crate::population::{LOCAL, cluster, id, record, tag};
@@ -70,7 +70,8 @@ impl Voice {
         let claim = Claim::new(Incarnation::FIRST, State::Alive);
         let held = Held { claim, record: record(LOCAL).hash() as u16 };
         let (target, from) = (Self::tiny(LOCAL), Self::tiny(from));
-        self.datagram(&Datagram::Ping { seq: self.seq, target, from, held }, [])
+        let note = Some(StateNote { digest: 7, quiet: true });
+        self.datagram(&Datagram::Ping { seq: self.seq, target, from, held, note }, [])
     }
 
     /// A gossip datagram with these parts, which must fit it.
@@ -103,7 +104,7 @@ impl Voice {
         out
     }
 
-    /// A request for sync by a member that holds these members alive, as many as fit a frame.
+    /// A request by a member that compares tables and holds these members alive, as many as fit a frame.
     /// Returns the first that did not.
     pub fn sync(
         &mut self,
@@ -112,7 +113,8 @@ impl Voice {
         incarnation: Incarnation,
     ) -> (Vec<u8>, u32) {
         let mut out = Vec::new();
-        let request = Frame::Request(Request::Sync { from: id(from), pull: None });
+        let (from, buckets) = (id(from), BucketSet::ALL);
+        let request = Frame::Request(Request::Records { from, buckets, pull: None });
         self.codec.begin_frame(&request, FRAME_BYTES_MAX, &mut out).expect("a message alone fits");
         let mut next = members.start;
         while next < members.end {

@@ -1,10 +1,9 @@
 //! What a message costs on the wire: unencrypted, IPv4, incarnations below 251.
 
 use benches::{Voice, record};
-use swim_proto::{Claim, Datagram, Held, Incarnation, Seq, State};
+use swim_proto::{Claim, Datagram, Held, Incarnation, Seq, State, StateNote};
 
-/// Bytes of a state digest, which pings and acks will carry.
-const DIGEST: usize = 8;
+const NOTE: Option<StateNote> = Some(StateNote { digest: u64::MAX, quiet: true });
 
 fn message(message: &Datagram<'_>) -> usize {
     Voice::new().datagram(message, []).len()
@@ -16,18 +15,20 @@ fn part(part: swim_proto::Part<'_>) -> usize {
 }
 
 #[test]
-fn w6_a_ping_has_room_for_a_digest_within_30_bytes() {
+fn w6_a_ping_with_its_digest_takes_30_bytes() {
     let claim = Claim::new(Incarnation(250), State::Alive);
     let held = Held { claim, record: record(1).hash() as u16 };
-    let ping = Datagram::Ping { seq: Seq(7), target: Voice::tiny(1), from: Voice::tiny(2), held };
-    assert_eq!(message(&ping), 22);
-    assert!(message(&ping) + DIGEST <= 30);
+    let (seq, target, from) = (Seq(7), Voice::tiny(1), Voice::tiny(2));
+    for (note, bytes) in [(None, 22), (NOTE, 30)] {
+        assert_eq!(message(&Datagram::Ping { seq, target, from, held, note }), bytes);
+    }
 }
 
 #[test]
-fn w6_an_ack_has_room_for_a_digest_within_18_bytes() {
-    assert_eq!(message(&Datagram::Ack { seq: Seq(7) }), 10);
-    assert!(message(&Datagram::Ack { seq: Seq(7) }) + DIGEST <= 18);
+fn w6_an_ack_with_its_digest_takes_18_bytes() {
+    for (note, bytes) in [(None, 10), (NOTE, 18)] {
+        assert_eq!(message(&Datagram::Ack { seq: Seq(7), note }), bytes);
+    }
 }
 
 #[test]

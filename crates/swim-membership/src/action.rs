@@ -40,6 +40,8 @@ pub enum Tell {
 pub enum Via {
     /// In a datagram, spread by many.
     Gossip,
+    /// In an ack of this member to a probe of ours: gossip but for the member's own word.
+    Ack(NodeId),
     /// In an answer to a stale claim.
     Correction,
     /// In a request of one who says that it is this member.
@@ -53,8 +55,13 @@ impl Via {
     pub fn peer(self) -> Option<NodeId> {
         match self {
             Self::Request(peer) | Self::Reply(peer) => Some(peer),
-            Self::Gossip | Self::Correction => None,
+            Self::Gossip | Self::Ack(_) | Self::Correction => None,
         }
+    }
+
+    /// Whether it is news that spreads, and no answer to something that was said.
+    pub fn is_gossip(self) -> bool {
+        matches!(self, Self::Gossip | Self::Ack(_))
     }
 }
 
@@ -65,6 +72,8 @@ pub enum Ask {
     Join,
     /// Compare tables, because it is time or because the peer is thought dead.
     Sync,
+    /// Compare tables, because digests have differed.
+    Repair,
     /// A ping of the probe with this number.
     Ping {
         /// The probe's number.
@@ -76,6 +85,17 @@ pub enum Ask {
         /// When the probe ends; an answer is of no use after it.
         until: Instant,
     },
+}
+
+/// How a comparison of tables has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SyncEnd {
+    /// Both tables are equal.
+    Equal,
+    /// They are not, but this node has learnt something.
+    Changed,
+    /// Neither; or it has failed.
+    InVain,
 }
 
 /// Something to do.
@@ -164,6 +184,10 @@ pub enum EventKind {
     Left,
     /// Its record changed.
     Updated,
+    /// This node hears from nobody. The member is this node.
+    Isolated,
+    /// It hears from others again. The member is this node.
+    Healed,
     /// Another process uses this node's id. The member is this node.
     Conflict {
         /// The address in the other's record.

@@ -55,6 +55,16 @@ impl FromStr for Profile {
     }
 }
 
+/// Whom a node probes next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ProbeOrder {
+    /// By turns that all members agree on without talking, so that each is probed once a period.
+    #[default]
+    Rotation,
+    /// By a round of one's own, shuffled anew each time, as in SWIM.
+    RoundRobin,
+}
+
 /// How long a suspicion lasts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum SuspicionRule {
@@ -198,9 +208,26 @@ settings! {
     suspicion_alpha: u32,
     /// β of the suspicion maximum. Default 6, range 1 to 20.
     suspicion_beta: u32,
-    /// How many independent confirmations bring a suspicion down to its minimum (S3). Default 3,
-    /// range 0 to 3; fewer in clusters that are too small.
+    /// How many independent confirmations bring a suspicion down to its minimum (S3). Default 4,
+    /// range 0 to 4; fewer in clusters that are too small.
     confirmations: u32,
+    /// Whom to probe next, and when (P1). Default: by rotation.
+    probe_order: ProbeOrder,
+    /// Whether a member that hears a new suspicion looks for itself, with probability 8/n (S7).
+    /// Default: yes. Without it the suspicion minimum is multiplied by max(1, log10 n).
+    corroboration: bool,
+    /// Whether the time-out of a direct ping follows the measured round trips (P4). Default: yes.
+    /// Without it the base time-out is waited for, and a probe takes a whole period.
+    adaptive_timeout: bool,
+    /// The least that an adaptive time-out falls to. Default 50 ms (`local` 20 ms, `wan` 300 ms).
+    timeout_floor: Duration,
+    /// Whether a node that is out of touch passes no sentence (S5). Default: yes.
+    isolation_guard: bool,
+    /// How long it holds its sentences at most. Default 20 s (`local` 10 s, `wan` 60 s).
+    isolation_hold: Duration,
+    /// Whether time that this node has lost by standing still is held against nobody (S8). Default:
+    /// yes.
+    stall_guard: bool,
     /// How long a suspicion lasts. Default: `Scaled`.
     suspicion_rule: SuspicionRule,
     /// How many relays are asked after the base time-out (P4). Default 3, range 0 to 16.
@@ -226,8 +253,13 @@ settings! {
     /// λ of the transmit limit: each update is sent at most λ·⌈log10(n + 1)⌉ times (G2).
     /// Default 4, range 1 to 16.
     gossip_lambda: u32,
-    /// How often a whole table is compared with one random member (E4). Default 30 s (`local` 5 s,
-    /// `wan` 60 s).
+    /// Whether pings and acks carry a digest of the table, 8 bytes, by which tables that differ are
+    /// found and repaired within a few periods (D1 to D5). Default true. Without it they are found
+    /// by the sync interval alone.
+    digest: bool,
+    /// How often the table is compared with one random member where no equal digest was seen since
+    /// the last time (E4); and the longest wait between repairs that are in vain (D4). Default 30 s
+    /// (`local` 5 s, `wan` 60 s).
     sync_interval: Duration,
     /// How often one dead member or absent seed is tried again (E5). Default 30 s (`local` 5 s,
     /// `wan` 60 s).
@@ -257,13 +289,25 @@ impl Config {
             Profile::Local => (500, 200, 1_000, 100, 5_000),
             Profile::Wan => (5_000, 3_000, 15_000, 500, 60_000),
         };
+        let (timeout_floor, isolation_hold) = match profile {
+            Profile::Lan | Profile::Fast => (50, 20_000),
+            Profile::Local => (20, 10_000),
+            Profile::Wan => (300, 60_000),
+        };
         Builder {
             period: ms(period),
             base_timeout: ms(base_timeout),
             suspicion_min: ms(suspicion_min),
             suspicion_alpha: 4,
             suspicion_beta: 6,
-            confirmations: 3,
+            confirmations: 4,
+            probe_order: ProbeOrder::default(),
+            corroboration: true,
+            adaptive_timeout: true,
+            timeout_floor: ms(timeout_floor),
+            isolation_guard: true,
+            isolation_hold: ms(isolation_hold),
+            stall_guard: true,
             suspicion_rule: SuspicionRule::default(),
             relays: 3,
             health_max: 8,
@@ -275,6 +319,7 @@ impl Config {
             gossip_at_once: true,
             gossip_fanout: 3,
             gossip_lambda: 4,
+            digest: true,
             sync_interval: ms(healing),
             healing_interval: ms(healing),
             exchange_timeout: ms(10_000),
@@ -305,6 +350,18 @@ impl Default for Config {
 }
 
 impl Builder {
+    /// Switches off all that goes beyond SWIM and Lifeguard: a round of one's own, fixed time-outs,
+    /// no corroboration and no guards. For comparisons.
+    #[must_use]
+    pub fn plain(self) -> Self {
+        self.probe_order(ProbeOrder::RoundRobin)
+            .corroboration(false)
+            .confirmations(3)
+            .adaptive_timeout(false)
+            .isolation_guard(false)
+            .stall_guard(false)
+    }
+
     /// Checks that the values can work together.
     ///
     /// # Errors
@@ -323,6 +380,8 @@ impl Builder {
             ("period", self.period),
             ("base_timeout", self.base_timeout),
             ("suspicion_min", self.suspicion_min),
+            ("timeout_floor", self.timeout_floor),
+            ("isolation_hold", self.isolation_hold),
             ("gossip_tick", self.gossip_tick),
             ("sync_interval", self.sync_interval),
             ("healing_interval", self.healing_interval),
@@ -343,6 +402,7 @@ impl Builder {
         let suspicion_max = self.period * self.suspicion_alpha * self.suspicion_beta;
         for (smaller, smaller_value, larger, larger_value) in [
             ("base_timeout", self.base_timeout, "period", self.period),
+            ("timeout_floor", self.timeout_floor, "base_timeout", self.base_timeout),
             ("suspicion_min", self.suspicion_min, "suspicion_alpha × beta × period", suspicion_max),
             ("suspicion_min", self.suspicion_min, "tombstone_age", self.tombstone_age),
         ] {
@@ -357,7 +417,7 @@ impl Builder {
         for (field, value, min, max) in [
             ("suspicion_alpha", u64::from(self.suspicion_alpha), 1, 20),
             ("suspicion_beta", u64::from(self.suspicion_beta), 1, 20),
-            ("confirmations", u64::from(self.confirmations), 0, 3),
+            ("confirmations", u64::from(self.confirmations), 0, 4),
             ("relays", u64::from(self.relays), 0, 16),
             ("health_max", u64::from(self.health_max), 0, 64),
             ("gossip_fanout", u64::from(self.gossip_fanout), 1, 16),

@@ -20,6 +20,12 @@ pub struct Counters {
     pub relayed: u64,
     /// Ping-reqs beyond the number that is relayed at once. Dropped.
     pub relays_full: u64,
+    /// Probes of suspects that others accuse (S7).
+    pub corroborations: u64,
+    /// Sentences held because this node was out of touch (S5).
+    pub sentences_held: u64,
+    /// Times that this node stood still and let time be lost (S8).
+    pub stalls: u64,
     /// Suspicions that this node raised.
     pub suspicions_raised: u64,
     /// Deaths that this node declared.
@@ -46,6 +52,14 @@ pub struct Counters {
     pub corrections: u64,
     /// Answers not given because too many senders had one in this period.
     pub answers_full: u64,
+    /// Digests of others that were that of this node's table.
+    pub digests_equal: u64,
+    /// Digests that were not, where neither side had news to tell.
+    pub digests_different: u64,
+    /// Comparisons of tables begun because digests differed.
+    pub repairs: u64,
+    /// Repairs that left the tables unequal and taught this node nothing.
+    pub repairs_in_vain: u64,
     /// Contradictions that one exchange had no room for.
     pub contradictions_full: u64,
     /// Signs of another process with this node's id.

@@ -62,6 +62,11 @@ impl<T> Deadlines<T> {
         self.remove(ix).map(|value| (ix, value))
     }
 
+    /// Those with the latest deadlines first.
+    pub(crate) fn latest_first(&self) -> impl Iterator<Item = (Instant, MemberIx)> + '_ {
+        self.order.iter().rev().copied()
+    }
+
     pub(crate) fn members(&self) -> impl Iterator<Item = MemberIx> + '_ {
         self.order.iter().map(|&(_, ix)| ix)
     }

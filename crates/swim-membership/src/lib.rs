@@ -14,31 +14,39 @@ extern crate alloc;
 extern crate std;
 
 mod action;
+mod agreement;
 mod config;
 mod counters;
 mod deadlines;
+mod digest;
+mod guard;
 mod health;
+mod index;
 mod known_bug;
 mod local;
 mod membership;
 mod order;
 mod probe;
 mod relay;
+mod ring;
+mod rotation;
+mod rtt;
 mod seeds;
 mod suspicion;
 mod table;
 mod time;
 
-pub use action::{Action, Ask, Event, EventKind, MemberView, Tell, Via, Who};
+pub use action::{Action, Ask, Event, EventKind, MemberView, SyncEnd, Tell, Via, Who};
 pub use config::{
     Buddy, Builder as ConfigBuilder, Config, ConfigError, HealthRule, Nacks, ParseProfileError,
-    Profile, SuspicionRule,
+    ProbeOrder, Profile, SuspicionRule,
 };
 pub use counters::Counters;
+pub use digest::Stretch;
 pub use health::LocalHealth;
 #[doc(hidden)]
 pub use known_bug::KnownBug;
 pub use membership::{Membership, Source};
 pub use suspicion::{Suspicion, SuspicionTimes};
 pub use table::{Lookup, MemberIx, Table};
-pub use time::Instant;
+pub use time::{Instant, Now};

@@ -5,6 +5,7 @@ mod messages;
 mod news;
 mod own;
 mod repair;
+mod state;
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -14,22 +15,27 @@ use core::net::SocketAddr;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use swim_proto::{
-    Accusers, Claim, ClusterTag, Held, NodeId, Part, Record, Seq, ShortId, State, Subject, TinyId,
+    Accusers, Claim, ClusterTag, Datagram, Held, Incarnation, NodeId, Part, Record, Seq, ShortId,
+    State, Subject, TinyId,
 };
 
 use crate::action::{Action, Event, EventKind, MemberView, Via, Who};
+use crate::agreement::Agreement;
 use crate::config::Config;
 use crate::counters::Counters;
 use crate::deadlines::Deadlines;
+use crate::guard::Guard;
 use crate::health::LocalHealth;
 use crate::known_bug::KnownBug;
 use crate::local::Local;
+use crate::order::Order;
 use crate::probe::Probes;
 use crate::relay::Relays;
+use crate::rtt::RoundTrips;
 use crate::seeds::Seeds;
 use crate::suspicion::Suspicion;
 use crate::table::{Lookup, MemberIx, Table};
-use crate::time::Instant;
+use crate::time::{Clock, Instant};
 
 /// Changes beyond this number that nobody has drained are not listed one by one any more.
 const CHANGES_MAX: usize = 65_536;
@@ -46,10 +52,11 @@ pub struct Source {
 }
 
 impl Source {
-    /// Whether this is the member itself, as far as can be told: it has answered an exchange of
-    /// ours at the address that its record names (M3).
+    /// Whether this is the member itself, as far as can be told: it has answered a probe or an
+    /// exchange of ours at the address that its record names (M3).
     fn is_owner(self, id: NodeId, record: &Record) -> bool {
-        self.via == Via::Reply(id) && self.address == record.address()
+        let answers = self.via == Via::Ack(id) || self.via == Via::Reply(id);
+        answers && self.address == record.address()
     }
 }
 
@@ -69,10 +76,27 @@ pub struct Membership {
     tombstones: Deadlines<Accusers>,
     seeds: Seeds,
     leaving: Option<own::Leaving>,
+    order: Order,
+    clock: Clock,
+    guard: Guard,
+    trips: RoundTrips,
+    /// How often those who came back from the dead of late did so; the deadline is when that is
+    /// forgotten (S6).
+    returns: Deadlines<u32>,
+    /// Until when only what has waited is taken in (S8).
+    grace_until: Instant,
     probe_at: Instant,
     sync_at: Instant,
     heal_at: Instant,
     heal_seed_next: bool,
+    /// Until when the one is remembered that was the most recently dead when it was tried (E5).
+    healed_last: Instant,
+    /// What the digests of others say (D2 to D5).
+    agreement: Agreement,
+    /// What this node is in its own digest, and for which claim that was computed.
+    own_hash: (Claim, u64),
+    /// When a jump may be looked into again (M3).
+    verify_at: Instant,
     /// Whom we have answered in this period, so that each gets one answer (G6).
     answered: Vec<SocketAddr>,
     answered_until: Instant,
@@ -109,10 +133,20 @@ impl Membership {
             tombstones: Deadlines::default(),
             seeds: Seeds::default(),
             leaving: None,
+            order: Order::new(config.probe_order()),
+            clock: Clock::default(),
+            guard: Guard::new(now),
+            trips: RoundTrips::default(),
+            returns: Deadlines::default(),
+            grace_until: Instant::NEVER,
             probe_at: Instant::NEVER,
             sync_at: now + config.sync_interval(),
             heal_at: now + config.healing_interval(),
             heal_seed_next: false,
+            healed_last: Instant::ZERO,
+            agreement: Agreement::default(),
+            own_hash: (Claim::new(Incarnation(0), State::Left), 0),
+            verify_at: now,
             answered: Vec::new(),
             answered_until: now,
             contradictions: Vec::new(),
@@ -131,7 +165,8 @@ impl Membership {
     /// benches, which cannot wait for so many joins. The own entry in it is left out.
     pub fn adopt(&mut self, now: Instant, table: &Table) {
         self.table = table.clone();
-        self.table.take_out(self.local.id, &mut self.rng);
+        self.table.take_out(self.local.id);
+        self.order.adopt(&self.table);
         self.arm_probe(now);
     }
 
@@ -158,6 +193,9 @@ impl Membership {
         if self.local.state == State::Left {
             return self.leaving.as_ref().map_or(Instant::NEVER, own::Leaving::deadline);
         }
+        if self.grace_until != Instant::NEVER {
+            return self.grace_until;
+        }
         let first =
             |deadline: Option<(Instant, MemberIx)>| deadline.map_or(Instant::NEVER, |d| d.0);
         let (sync_at, heal_at) = self.repair_deadlines();
@@ -167,6 +205,7 @@ impl Membership {
             self.relays.deadline(),
             first(self.suspicions.first()),
             first(self.tombstones.first()),
+            first(self.returns.first()),
             self.local.deadline(),
             self.seeds.deadline(),
             sync_at,
@@ -183,10 +222,12 @@ impl Membership {
             self.on_leaving_due(now);
             return;
         }
+        self.grace_until = Instant::NEVER;
         self.on_probes_due(now);
         self.on_relays_due(now);
         self.on_suspicions_due(now);
         self.on_period_due(now);
+        while self.returns.pop_due(now).is_some() {}
         self.on_raise_due(now);
         self.on_seeds_due(now);
         self.on_repair_due(now);
@@ -265,6 +306,24 @@ impl Membership {
         self.probes.has(seq) || self.relays.has(seq)
     }
 
+    /// How news in this datagram came: whether it is an ack to a probe of ours, from whom we asked.
+    pub fn via(&self, from: SocketAddr, message: &Datagram<'_>) -> Via {
+        match *message {
+            Datagram::Correction => Via::Correction,
+            Datagram::Ack { seq, .. } => match self.probes.target(seq) {
+                Some(ix) if self.address(ix) == from => Via::Ack(self.table.held(ix).id),
+                _ => Via::Gossip,
+            },
+            _ => Via::Gossip,
+        }
+    }
+
+    /// The suspicions that run: for checkers.
+    pub fn running_suspicions(&self) -> impl Iterator<Item = (MemberIx, Suspicion)> + '_ {
+        let members = self.suspicions.members();
+        members.filter_map(|ix| Some((ix, *self.suspicions.value(ix)?)))
+    }
+
     /// How many suspicions run.
     pub fn suspicions(&self) -> usize {
         self.suspicions.len()
@@ -305,20 +364,21 @@ impl Membership {
         };
         let entry = self.table.entry(ix)?;
         let Claim { incarnation, state } = entry.claim();
-        let subject = self.table.subject(ix);
+        let subject = || self.table.subject(ix);
         Some(match state {
             State::Alive => {
                 Part::Alive { id: entry.id, incarnation, record: entry.record().as_bytes() }
             }
             State::Suspect => {
                 let accusers = self.suspicions.value(ix).map(Suspicion::accusers);
-                Part::Suspect { subject, incarnation, accusers: accusers.unwrap_or_default() }
+                let accusers = accusers.unwrap_or_default();
+                Part::Suspect { subject: subject(), incarnation, accusers }
             }
             State::Dead => {
                 let accusers = self.tombstones.value(ix).copied().unwrap_or_default();
-                Part::Dead { subject, incarnation, accusers }
+                Part::Dead { subject: subject(), incarnation, accusers }
             }
-            State::Left => Part::Left { subject, incarnation },
+            State::Left => Part::Left { subject: subject(), incarnation },
         })
     }
 
@@ -361,9 +421,17 @@ impl Membership {
     /// probes in flight, and the list of changes.
     fn set_claim(&mut self, now: Instant, ix: MemberIx, claim: Claim, accusers: Accusers) {
         let before = self.table.held(ix).claim().state;
-        self.table.set_claim(ix, claim, &mut self.rng);
+        self.table.set_claim(ix, claim);
         if claim.state != State::Suspect {
             self.suspicions.remove(ix);
+        }
+        if before == State::Dead && claim.state.is_present() {
+            self.on_return(now, ix);
+        }
+        match (before.is_present(), claim.state.is_present()) {
+            (false, true) => self.order.insert(ix, &mut self.rng),
+            (true, false) => self.order.remove(ix),
+            _ => {}
         }
         if claim.state.is_present() {
             self.tombstones.remove(ix);
@@ -378,6 +446,7 @@ impl Membership {
     fn bury(&mut self, now: Instant, ix: MemberIx, before: State, accusers: Accusers) {
         self.probes.forget(ix);
         self.relays.forget(ix);
+        self.trips.forget(ix);
         if !before.is_present() {
             return;
         }
@@ -392,6 +461,7 @@ impl Membership {
 
     fn forget(&mut self, ix: MemberIx) {
         self.tombstones.remove(ix);
+        self.returns.remove(ix);
         self.contradictions.retain(|&who| who != Who::Member(ix));
         self.on_changed(ix);
         self.table.remove(ix);
@@ -430,6 +500,7 @@ impl Membership {
     /// When an invariant is broken, which is a fault of this crate.
     pub fn check(&self) {
         self.table.check();
+        self.check_own_hash();
         for ix in self.suspicions.members() {
             let state = self.table.held(ix).claim().state;
             assert_eq!(state, State::Suspect, "only a suspect has a suspicion");
@@ -438,6 +509,9 @@ impl Membership {
             let state = self.table.held(ix).claim().state;
             assert!(!state.is_present(), "only the absent have a tombstone");
         }
+        let suspected = |&ix: &MemberIx| self.table.held(ix).claim().state == State::Suspect;
+        let suspects = self.table.iter().filter(suspected).count();
+        assert_eq!(suspects, self.suspicions.len(), "each suspect has a suspicion");
         let held = self.table.present() + self.tombstones.len();
         assert_eq!(held, self.table.len(), "each member is present or has a tombstone");
         assert!(self.tombstones.len() <= self.config.tombstones_max() as usize);

@@ -1,5 +1,5 @@
-//! Whom to probe next: a shuffled round, so that each member's turn comes within 2n − 1 probes
-//! (P1; SWIM, section 4.3).
+//! Whom to probe next: by the rotation that all agree on, or by a shuffled round of one's own, in
+//! which each member's turn comes within 2n − 1 probes (P1; SWIM, section 4.3).
 
 use alloc::vec::Vec;
 
@@ -7,9 +7,47 @@ use rand::RngExt;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::seq::SliceRandom;
 
-use crate::table::MemberIx;
+use crate::config::ProbeOrder;
+use crate::rotation::Rotation;
+use crate::table::{MemberIx, Table, reserve_step};
 
-/// The present members in the order of the current round. Also the place to pick one at random.
+/// The order that the configuration asks for.
+#[derive(Clone, Debug)]
+pub(crate) enum Order {
+    Rotation(Rotation),
+    RoundRobin(RoundRobin),
+}
+
+impl Order {
+    pub(crate) fn new(order: ProbeOrder) -> Self {
+        match order {
+            ProbeOrder::Rotation => Self::Rotation(Rotation::default()),
+            ProbeOrder::RoundRobin => Self::RoundRobin(RoundRobin::default()),
+        }
+    }
+
+    /// A whole table was taken over.
+    pub(crate) fn adopt(&mut self, table: &Table) {
+        match self {
+            Self::Rotation(rotation) => rotation.restart(),
+            Self::RoundRobin(round) => *round = RoundRobin::of(table.present_members()),
+        }
+    }
+
+    pub(crate) fn insert(&mut self, ix: MemberIx, rng: &mut Xoshiro256PlusPlus) {
+        if let Self::RoundRobin(round) = self {
+            round.insert(ix, rng);
+        }
+    }
+
+    pub(crate) fn remove(&mut self, ix: MemberIx) {
+        if let Self::RoundRobin(round) = self {
+            round.remove(ix);
+        }
+    }
+}
+
+/// The present members in the order of the current round.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RoundRobin {
     members: Vec<MemberIx>,
@@ -18,65 +56,43 @@ pub(crate) struct RoundRobin {
 }
 
 impl RoundRobin {
-    pub(crate) fn len(&self) -> usize {
-        self.members.len()
+    /// A round of these that begins with the next turn.
+    pub(crate) fn of(members: impl Iterator<Item = MemberIx>) -> Self {
+        let members: Vec<_> = members.collect();
+        let cursor = members.len();
+        Self { members, cursor }
     }
 
-    pub(crate) fn as_slice(&self) -> &[MemberIx] {
-        &self.members
-    }
-
-    /// The next in turn. A new round is shuffled anew, and `moved` told of everyone's new place.
-    pub(crate) fn advance(
-        &mut self,
-        rng: &mut Xoshiro256PlusPlus,
-        mut moved: impl FnMut(MemberIx, u32),
-    ) -> Option<MemberIx> {
+    /// The next in turn. A new round is shuffled anew.
+    pub(crate) fn advance(&mut self, rng: &mut Xoshiro256PlusPlus) -> Option<MemberIx> {
         if self.cursor >= self.members.len() {
             self.members.shuffle(rng);
             self.cursor = 0;
-            (0..).zip(&self.members).for_each(|(place, &ix)| moved(ix, place));
         }
         let next = self.members.get(self.cursor).copied()?;
         self.cursor += 1;
         Some(next)
     }
 
-    /// Ends the round: the next turn begins a new one, in a new order.
-    pub(crate) fn begin_anew(&mut self) {
-        self.cursor = self.members.len();
-    }
-
     /// Puts a new member at a random place among those who still wait for their turn, or last.
-    /// `moved` is told the new place of everyone who moved, the new member included.
-    pub(crate) fn insert(
-        &mut self,
-        ix: MemberIx,
-        rng: &mut Xoshiro256PlusPlus,
-        mut moved: impl FnMut(MemberIx, u32),
-    ) {
+    pub(crate) fn insert(&mut self, ix: MemberIx, rng: &mut Xoshiro256PlusPlus) {
+        reserve_step(&mut self.members);
         self.members.push(ix);
         let last = self.members.len() - 1;
         let place = rng.random_range(self.cursor.min(last)..=last);
         self.members.swap(place, last);
-        moved(self.members[last], last as u32);
-        moved(self.members[place], place as u32);
     }
 
-    /// Takes out the member at `place`. Who had his turn stays before the cursor and who waits
-    /// stays behind it, so that nobody loses a turn.
-    pub(crate) fn remove(&mut self, place: u32, mut moved: impl FnMut(MemberIx, u32)) {
-        let mut hole = place as usize;
+    /// Takes out a member, looking through all. Who had his turn stays before the cursor and who
+    /// waits stays behind it, so that nobody loses a turn.
+    pub(crate) fn remove(&mut self, ix: MemberIx) {
+        let Some(mut hole) = self.members.iter().position(|&member| member == ix) else { return };
         if hole < self.cursor {
             self.cursor -= 1;
             self.members.swap(hole, self.cursor);
-            moved(self.members[hole], hole as u32);
             hole = self.cursor;
         }
         self.members.swap_remove(hole);
-        if let Some(&ix) = self.members.get(hole) {
-            moved(ix, hole as u32);
-        }
     }
 }
 
@@ -90,54 +106,41 @@ mod tests {
     #[test]
     fn p1_everyone_has_a_turn_in_each_round() {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
-        let mut order = RoundRobin::default();
-        for n in 0..50 {
-            order.insert(MemberIx::new(n), &mut rng, |_, _| {});
+        let mut order = RoundRobin::of((0..50).map(MemberIx::new));
+        for _ in 0..3 {
+            let round: BTreeSet<_> = (0..50).filter_map(|_| order.advance(&mut rng)).collect();
+            assert_eq!(round.len(), 50);
         }
-        let _ = order.advance(&mut rng, |_, _| {});
-        order.cursor = 50;
-        let round: BTreeSet<_> =
-            (0..50).filter_map(|_| order.advance(&mut rng, |_, _| {})).collect();
-        assert_eq!(round.len(), 50);
     }
 
     quickcheck! {
-        /// Removal costs nobody a turn, whoever comes meanwhile takes one at most before another,
-        /// and places told are places held.
+        /// Removal costs nobody a turn, and whoever comes meanwhile takes one at most before
+        /// another.
         fn p1_no_member_waits_longer_than_two_rounds(operations: Vec<(u8, bool)>) -> bool {
             let mut rng = Xoshiro256PlusPlus::seed_from_u64(7);
             let mut order = RoundRobin::default();
-            let mut places: BTreeMap<MemberIx, u32> = BTreeMap::new();
             // Turns of others, less one for each who came since.
             let mut waited: BTreeMap<MemberIx, isize> = BTreeMap::new();
             let mut most = 1;
             for (n, add) in operations {
                 let ix = MemberIx::new(u32::from(n % 16));
-                match (add, places.get(&ix).copied()) {
-                    (true, None) => {
-                        order.insert(ix, &mut rng, |ix, place| { places.insert(ix, place); });
-                        waited.values_mut().for_each(|turns| *turns -= 1);
-                        waited.insert(ix, 0);
-                    }
-                    (false, Some(place)) => {
-                        order.remove(place, |ix, place| { places.insert(ix, place); });
-                        places.remove(&ix);
-                        waited.remove(&ix);
-                    }
-                    _ => {}
+                if add && !waited.contains_key(&ix) {
+                    order.insert(ix, &mut rng);
+                    waited.values_mut().for_each(|turns| *turns -= 1);
+                    waited.insert(ix, 0);
+                } else if !add && waited.remove(&ix).is_some() {
+                    order.remove(ix);
                 }
-                most = most.max(order.len());
-                let turn = order.advance(&mut rng, |ix, place| { places.insert(ix, place); });
-                if let Some(turn) = turn {
+                most = most.max(order.members.len());
+                if let Some(turn) = order.advance(&mut rng) {
                     waited.values_mut().for_each(|turns| *turns += 1);
                     waited.insert(turn, 0);
                 }
-                let held = places.iter().all(|(ix, &place)| order.members[place as usize] == *ix);
-                if !held || waited.values().any(|&turns| turns >= 2 * most as isize) {
+                if waited.values().any(|&turns| turns >= 2 * most as isize) {
                     return false;
                 }
             }
-            true
+            order.members.len() == waited.len()
         }
     }
 }

@@ -6,6 +6,7 @@
 //! no ack: the member is suspected
 //! ```
 
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use swim_proto::Seq;
@@ -31,11 +32,24 @@ pub(crate) enum Step {
     Fail,
 }
 
+/// Why a member is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// It is its turn. Whether it was held alive when it was asked.
+    Turn { alive: bool },
+    /// Somebody accuses it, or calls it dead.
+    Doubt,
+    /// This node wants to know whether it is cut off itself.
+    Touch,
+}
+
 /// An attempt in flight.
 #[derive(Clone, Debug)]
 pub(crate) struct Probe {
     pub(crate) seq: Seq,
     pub(crate) target: MemberIx,
+    pub(crate) purpose: Purpose,
+    pub(crate) sent_at: Instant,
     phase: Phase,
     timeout_at: Instant,
     ends_at: Instant,
@@ -46,9 +60,30 @@ pub(crate) struct Probe {
 }
 
 impl Probe {
-    pub(crate) fn new(seq: Seq, target: MemberIx, timeout_at: Instant, ends_at: Instant) -> Self {
-        let phase = Phase::Direct;
-        Self { seq, target, phase, timeout_at, ends_at, silent_relays: Vec::new(), relayed: false }
+    pub(crate) fn new(
+        seq: Seq,
+        target: MemberIx,
+        purpose: Purpose,
+        sent_at: Instant,
+        timeout_at: Instant,
+        ends_at: Instant,
+    ) -> Self {
+        Self {
+            seq,
+            target,
+            purpose,
+            sent_at,
+            phase: Phase::Direct,
+            timeout_at,
+            ends_at,
+            silent_relays: Vec::new(),
+            relayed: false,
+        }
+    }
+
+    /// When nobody is waited for any more.
+    pub(crate) fn ends_at(&self) -> Instant {
+        self.ends_at
     }
 
     /// When the current phase ends.
@@ -75,16 +110,20 @@ impl Probe {
 #[derive(Clone, Debug)]
 pub(crate) struct Probes {
     in_flight: Vec<Probe>,
+    /// Those that have failed: a late ack still tells how long its way was.
+    over: VecDeque<(Seq, MemberIx, Instant)>,
     seq: Seq,
 }
 
+/// So many failed probes are remembered for their late acks.
+const OVER_MAX: usize = 32;
 /// More probes than this are never in flight; a further one has to wait for its turn.
 const IN_FLIGHT_MAX: usize = 64;
 
 impl Probes {
     /// Numbers start at `seq`, which is random, so that a stranger cannot guess them (P2).
     pub(crate) fn new(seq: Seq) -> Self {
-        Self { in_flight: Vec::new(), seq }
+        Self { in_flight: Vec::new(), over: VecDeque::new(), seq }
     }
 
     /// The next number; also for leaves and relays, so that each is used once.
@@ -111,7 +150,12 @@ impl Probes {
     }
 
     pub(crate) fn has(&self, seq: Seq) -> bool {
-        self.in_flight.iter().any(|probe| probe.seq == seq)
+        self.target(seq).is_some()
+    }
+
+    /// Whom the probe of this number is for.
+    pub(crate) fn target(&self, seq: Seq) -> Option<MemberIx> {
+        self.in_flight.iter().find(|probe| probe.seq == seq).map(|probe| probe.target)
     }
 
     /// The probe that an ack or nack with this number belongs to.
@@ -129,7 +173,28 @@ impl Probes {
         self.in_flight.iter().find(|probe| is_target(probe.target)).map(|probe| probe.seq)
     }
 
+    /// A probe has failed; its ack may still come.
+    pub(crate) fn on_over(&mut self, probe: &Probe) {
+        if self.over.len() == OVER_MAX {
+            self.over.pop_front();
+        }
+        self.over.push_back((probe.seq, probe.target, probe.sent_at));
+    }
+
+    /// Whom a late ack is of, and when it was asked for.
+    pub(crate) fn take_over(&mut self, seq: Seq) -> Option<(MemberIx, Instant)> {
+        let at = self.over.iter().position(|&(over, ..)| over == seq)?;
+        let (_, target, sent_at) = self.over.remove(at)?;
+        Some((target, sent_at))
+    }
+
+    /// Whether a probe that asks this is in flight.
+    pub(crate) fn any_for(&self, purpose: Purpose) -> bool {
+        self.in_flight.iter().any(|probe| probe.purpose == purpose)
+    }
+
     pub(crate) fn forget(&mut self, target: MemberIx) {
+        self.over.retain(|&(_, over, _)| over != target);
         self.in_flight.retain(|probe| probe.target != target);
         for probe in &mut self.in_flight {
             probe.silent_relays.retain(|&relay| relay != target);

@@ -11,8 +11,8 @@ use swim_proto::{Accusers, TinyId};
 use crate::config::{Config, SuspicionRule};
 use crate::time::Instant;
 
-/// log2 of 1 to 4, with 16 binary digits behind the point.
-const LOG2_Q16: [u64; 4] = [0, 65_536, 103_872, 131_072];
+/// log2 of 1 to 5, with 16 binary digits behind the point.
+const LOG2_Q16: [u64; 5] = [0, 65_536, 103_872, 131_072, 152_170];
 const LOG2_OF_10_Q16: u64 = 217_706;
 
 /// The bounds of a suspicion in a cluster of a given size.
@@ -22,13 +22,14 @@ pub struct SuspicionTimes {
     pub min: Duration,
     /// With none.
     pub max: Duration,
-    /// How many confirmations bring it to the minimum, 0 to 3.
+    /// How many confirmations bring it to the minimum, 0 to 4.
     pub confirmations: u32,
 }
 
 impl SuspicionTimes {
-    /// The bounds among `members` present members, oneself included.
-    pub fn new(config: &Config, members: usize) -> Self {
+    /// The bounds among `members` present members, oneself included, for one who came back from the
+    /// dead `returns` times of late.
+    pub fn new(config: &Config, members: usize, returns: u32) -> Self {
         let scale = log10_q16(members).max(1 << 16);
         let stretch = |duration: Duration| {
             let micros = duration.as_micros().saturating_mul(u128::from(scale)) >> 16;
@@ -40,9 +41,14 @@ impl SuspicionTimes {
         }
         let others = members.saturating_sub(1) / 2;
         let confirmations = config.confirmations().min(u32::try_from(others).unwrap_or(u32::MAX));
-        let min = stretch(config.suspicion_min());
+        // Where evidence is gathered on purpose the minimum needs no room for chance to gather it.
+        let min = match config.corroboration() {
+            true => config.suspicion_min().saturating_mul(1 << returns.min(16)),
+            false => stretch(config.suspicion_min()),
+        };
         let alpha_beta = config.suspicion_alpha() * config.suspicion_beta();
-        let max = stretch(config.period() * alpha_beta).max(min);
+        let max = stretch(config.period() * alpha_beta).max(config.suspicion_min());
+        let min = min.min(max);
         Self { min, max, confirmations }
     }
 
@@ -52,8 +58,8 @@ impl SuspicionTimes {
             // Nobody could confirm, so the one accuser's word is given twice the time.
             return (self.min * 2).min(self.max);
         }
-        let of = LOG2_Q16[self.confirmations.min(3) as usize];
-        let at = LOG2_Q16[confirmed.min(self.confirmations).min(3) as usize];
+        let of = LOG2_Q16[self.confirmations.min(4) as usize];
+        let at = LOG2_Q16[confirmed.min(self.confirmations).min(4) as usize];
         let span = (self.max - self.min).as_micros() as u64;
         let cut = (u128::from(span) * u128::from(at) / u128::from(of)) as u64;
         self.max - Duration::from_micros(cut)
@@ -84,12 +90,14 @@ pub struct Suspicion {
     started: Instant,
     times: SuspicionTimes,
     accusers: Accusers,
+    /// Its time was up while this node was out of touch.
+    held: bool,
 }
 
 impl Suspicion {
     /// A suspicion raised by `accuser` now.
     pub fn new(started: Instant, times: SuspicionTimes, accuser: TinyId) -> Self {
-        Self { started, times, accusers: Accusers::from_iter([accuser]) }
+        Self { started, times, accusers: Accusers::from_iter([accuser]), held: false }
     }
 
     /// Counts an accuser. Returns whether it is new and shortens the time-out.
@@ -100,6 +108,32 @@ impl Suspicion {
     /// Lets the time-out begin anew.
     pub(crate) fn restart(&mut self, now: Instant) {
         self.started = now;
+        self.held = false;
+    }
+
+    /// Time that this node has lost is not held against the suspect.
+    pub(crate) fn push_out(&mut self, lost: Duration) {
+        self.started = self.started + lost;
+    }
+
+    /// Its time is up, but sentence may not be passed now.
+    pub(crate) fn hold(&mut self) {
+        self.held = true;
+    }
+
+    /// Whether sentence was held.
+    pub(crate) fn is_held(&self) -> bool {
+        self.held
+    }
+
+    /// When it began.
+    pub fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// Its bounds.
+    pub fn times(&self) -> SuspicionTimes {
+        self.times
     }
 
     /// Who has accused, the first accuser first.
@@ -122,6 +156,10 @@ mod tests {
     use super::*;
     use crate::config::Profile;
 
+    fn times_among(members: usize) -> SuspicionTimes {
+        SuspicionTimes::new(&Config::preset(Profile::Lan), members, 0)
+    }
+
     #[test]
     fn s3_the_logarithm_is_that_of_base_ten() {
         for (n, log) in [(1, 0.0), (3, 0.47712), (10, 1.0), (128, 2.10721), (10_000, 4.0)] {
@@ -132,18 +170,33 @@ mod tests {
 
     #[test]
     fn s3_confirmations_shorten_a_suspicion_from_its_maximum_to_its_minimum() {
-        let times = SuspicionTimes::new(&Config::preset(Profile::Lan), 10);
-        assert_eq!(times.confirmations, 3);
-        let seconds = [0, 1, 2, 3, 9].map(|c| times.timeout(c).as_millis());
+        let times = times_among(10);
+        assert_eq!(times.confirmations, 4);
+        let seconds = [0, 1, 2, 3, 4, 9].map(|c| times.timeout(c).as_millis());
         assert_eq!(seconds[0], 24_000);
-        assert_eq!(seconds[1], 14_000);
-        assert!(seconds[1] > seconds[2] && seconds[2] > seconds[3]);
-        assert_eq!(seconds[3..], [4_000, 4_000]);
+        assert!(seconds.windows(2).all(|pair| pair[0] >= pair[1]));
+        assert_eq!(seconds[4..], [4_000, 4_000]);
+    }
+
+    #[test]
+    fn s3_the_minimum_is_the_same_at_any_size_where_evidence_is_gathered_on_purpose() {
+        let mins = [5, 100, 10_000].map(|members| times_among(members).min);
+        assert_eq!(mins, [Duration::from_secs(4); 3]);
+        let chance = Config::builder(Profile::Lan).corroboration(false).build().unwrap();
+        assert_eq!(SuspicionTimes::new(&chance, 10_000, 0).min.as_secs_f64().round(), 16.0);
+    }
+
+    #[test]
+    fn s6_who_came_back_from_the_dead_gets_twice_the_minimum_each_time_up_to_the_maximum() {
+        let config = Config::preset(Profile::Lan);
+        let mins =
+            [0, 1, 2, 3, 40].map(|returns| SuspicionTimes::new(&config, 5, returns).min.as_secs());
+        assert_eq!(mins, [4, 8, 16, 24, 24]);
     }
 
     #[test]
     fn s3_in_a_cluster_of_two_the_one_accuser_waits_twice_the_minimum() {
-        let times = SuspicionTimes::new(&Config::preset(Profile::Lan), 2);
+        let times = times_among(2);
         assert_eq!(times.timeout(0), Duration::from_secs(8));
     }
 
@@ -151,7 +204,7 @@ mod tests {
     fn a_fixed_suspicion_lasts_alpha_log_n_periods_whoever_confirms() {
         let builder = Config::builder(Profile::Lan).suspicion_alpha(5);
         let config = builder.suspicion_rule(SuspicionRule::Fixed).build().unwrap();
-        let times = SuspicionTimes::new(&config, 128);
+        let times = SuspicionTimes::new(&config, 128, 0);
         let mut suspicion = Suspicion::new(Instant::ZERO, times, TinyId(1));
         assert!(!suspicion.confirm(TinyId(2)));
         let lasts = suspicion.deadline() - Instant::ZERO;
@@ -160,7 +213,7 @@ mod tests {
 
     #[test]
     fn s3_an_accuser_counts_once() {
-        let times = SuspicionTimes::new(&Config::preset(Profile::Lan), 10);
+        let times = times_among(10);
         let mut suspicion = Suspicion::new(Instant::ZERO, times, TinyId(1));
         assert!(!suspicion.confirm(TinyId(1)));
         assert!(suspicion.confirm(TinyId(2)));

@@ -3,12 +3,16 @@
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
-use hashbrown::HashTable;
+use rand::RngExt;
 use rand::rngs::Xoshiro256PlusPlus;
-use rand::{RngExt, SeedableRng};
-use swim_proto::{Claim, ClusterTag, Incarnation, NodeId, Record, ShortId, State, Subject, TinyId};
+use swim_proto::limits::BUCKETS;
+use swim_proto::{
+    Claim, ClusterTag, Incarnation, NodeId, Record, ShortId, State, Subject, TinyId, member_hash,
+};
 
-use crate::order::RoundRobin;
+use crate::digest::Digests;
+use crate::index::Index;
+use crate::ring::{Members, Ring};
 
 /// A member's place in the table: 4 bytes to pass along instead of an identity. It is valid until
 /// the member is forgotten; then the place is given to another.
@@ -33,7 +37,7 @@ impl MemberIx {
 /// How many members may share their tiny id (T2).
 const SAME_TINY_MAX: usize = 4;
 
-/// A member that is not present has no place in the round.
+/// A member that is not present has no place in the ring.
 const NO_PLACE: u32 = u32::MAX;
 
 /// One member: who it is, its claim and its record.
@@ -42,7 +46,7 @@ pub(crate) struct Entry {
     pub(crate) id: NodeId,
     record: Record,
     incarnation: Incarnation,
-    /// Place in the round, or `NO_PLACE`.
+    /// Place in its bucket of the ring, or `NO_PLACE`.
     place: u32,
     /// Bits 0–1: the state. Bit 2: its short id is another's too. From bit 3: by how much the
     /// incarnation of the record lies below that of the claim, at most 2^16.
@@ -104,11 +108,14 @@ pub struct Table {
     slots: Vec<Option<Entry>>,
     free: Vec<u32>,
     /// By tiny id, so that all three kinds of names find their member.
-    index: HashTable<u32>,
+    index: Index,
     /// Ids are chosen by strangers, who must not choose where they land in the index.
     seed: u64,
-    order: RoundRobin,
+    /// The present members.
+    ring: Ring,
     alive: usize,
+    /// Of the present (D1).
+    digests: Digests,
 }
 
 impl Table {
@@ -118,10 +125,11 @@ impl Table {
             tag,
             slots: Vec::new(),
             free: Vec::new(),
-            index: HashTable::new(),
+            index: Index::default(),
             seed,
-            order: RoundRobin::default(),
+            ring: Ring::default(),
             alive: 0,
+            digests: Digests::default(),
         }
     }
 
@@ -133,22 +141,20 @@ impl Table {
         members: impl IntoIterator<Item = (NodeId, Record)>,
     ) -> Self {
         let mut table = Self::new(tag, seed);
-        let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
         let claim = Claim::new(Incarnation::FIRST, State::Alive);
         for (id, record) in members {
-            table.insert(id, claim, record, &mut rng);
+            table.insert(id, claim, record);
         }
         table
     }
 
-    /// Takes out a member as if it had never been met, and begins the rounds anew.
-    pub(crate) fn take_out(&mut self, id: NodeId, rng: &mut Xoshiro256PlusPlus) {
+    /// Takes out a member as if it had never been met.
+    pub(crate) fn take_out(&mut self, id: NodeId) {
         if let Some(ix) = self.find(id) {
             let incarnation = self.held(ix).claim().incarnation;
-            self.set_claim(ix, Claim::new(incarnation, State::Left), rng);
+            self.set_claim(ix, Claim::new(incarnation, State::Left));
             self.remove(ix);
         }
-        self.order.begin_anew();
     }
 
     /// How many members are held, of every state.
@@ -158,12 +164,12 @@ impl Table {
 
     /// Whether no member is held.
     pub fn is_empty(&self) -> bool {
-        self.index.is_empty()
+        self.len() == 0
     }
 
     /// How many are present: alive or suspect.
     pub fn present(&self) -> usize {
-        self.order.len()
+        self.ring.len()
     }
 
     /// How many are alive.
@@ -182,8 +188,28 @@ impl Table {
     }
 
     /// The present members.
-    pub fn present_members(&self) -> &[MemberIx] {
-        self.order.as_slice()
+    pub fn present_members(&self) -> impl Iterator<Item = MemberIx> + '_ {
+        self.ring.iter()
+    }
+
+    /// How many present members come before `id` in the order that all agree on (P1).
+    pub fn rank(&self, id: NodeId) -> usize {
+        let short = id.short(self.tag);
+        self.ring.rank(short, &(short, id), |ix| self.key(ix))
+    }
+
+    /// The present member before which so many others come (P1). `scratch` saves an allocation.
+    pub(crate) fn of_rank(
+        &self,
+        rank: usize,
+        scratch: &mut Vec<((ShortId, NodeId), MemberIx)>,
+    ) -> Option<MemberIx> {
+        self.ring.select(rank, |ix| self.key(ix), scratch)
+    }
+
+    fn key(&self, ix: MemberIx) -> (ShortId, NodeId) {
+        let id = self.held(ix).id;
+        (id.short(self.tag), id)
     }
 
     /// The member at `ix` by this number, if there is one.
@@ -209,7 +235,8 @@ impl Table {
     /// Finds a member by its whole id.
     pub fn find(&self, id: NodeId) -> Option<MemberIx> {
         let hash = self.hash_of(id.short(self.tag).tiny());
-        self.index.find(hash, |&ix| self.held(MemberIx(ix)).id == id).map(|&ix| MemberIx(ix))
+        let found = self.index.part(hash).find(hash, |&ix| self.held(MemberIx(ix)).id == id);
+        found.map(|&ix| MemberIx(ix))
     }
 
     /// Finds a member as a message names it.
@@ -242,10 +269,7 @@ impl Table {
     }
 
     fn find_where(&self, tiny: TinyId, same: impl Fn(&Entry, ClusterTag) -> bool) -> Lookup {
-        let mut found = self
-            .index
-            .iter_hash(self.hash_of(tiny))
-            .filter(|&&ix| same(self.held(MemberIx(ix)), self.tag));
+        let mut found = self.iter_tiny(tiny).filter(|&&ix| same(self.held(MemberIx(ix)), self.tag));
         match (found.next(), found.next()) {
             (Some(&ix), None) => Lookup::Found(MemberIx(ix)),
             (None, _) => Lookup::Unknown,
@@ -263,6 +287,37 @@ impl Table {
         }
     }
 
+    /// The 8 bytes that name a member, if no other has the same.
+    pub fn short(&self, ix: MemberIx) -> ShortId {
+        self.held(ix).id.short(self.tag)
+    }
+
+    /// The digest of the present members (D1).
+    pub fn digest(&self) -> u64 {
+        self.digests.whole()
+    }
+
+    /// The digests of their buckets (E2).
+    pub fn bucket_digests(&self) -> &[u64; BUCKETS] {
+        self.digests.buckets()
+    }
+
+    /// What is held of a member, as it enters the digests: 0 for the absent (D1).
+    pub fn hash_held(&self, ix: MemberIx) -> u64 {
+        let entry = self.held(ix);
+        let (claim, made_in) = (entry.claim(), entry.record_incarnation());
+        if !claim.state.is_present() {
+            return 0;
+        }
+        member_hash(entry.id, claim, made_in, entry.record().hash())
+    }
+
+    /// To be called before and after each change of an entry.
+    fn toggle_digest(&mut self, ix: MemberIx) {
+        let (short, hash) = (self.short(ix), self.hash_held(ix));
+        self.digests.toggle(short, hash);
+    }
+
     /// The 4 bytes that name a member.
     pub fn tiny(&self, ix: MemberIx) -> TinyId {
         self.held(ix).id.short(self.tag).tiny()
@@ -273,7 +328,13 @@ impl Table {
     pub(crate) fn is_crowded(&self, id: NodeId) -> bool {
         let tiny = id.short(self.tag).tiny();
         let same = |&&ix: &&u32| self.held(MemberIx(ix)).id.short(self.tag).tiny() == tiny;
-        self.index.iter_hash(self.hash_of(tiny)).filter(same).count() >= SAME_TINY_MAX
+        self.iter_tiny(tiny).filter(same).count() >= SAME_TINY_MAX
+    }
+
+    /// The places of this tiny id, and perhaps of others.
+    fn iter_tiny(&self, tiny: TinyId) -> impl Iterator<Item = &u32> {
+        let hash = self.hash_of(tiny);
+        self.index.part(hash).iter_hash(hash)
     }
 
     fn hash_of(&self, tiny: TinyId) -> u64 {
@@ -281,13 +342,7 @@ impl Table {
     }
 
     /// Adds a member that is not held yet.
-    pub(crate) fn insert(
-        &mut self,
-        id: NodeId,
-        claim: Claim,
-        record: Record,
-        rng: &mut Xoshiro256PlusPlus,
-    ) -> MemberIx {
+    pub(crate) fn insert(&mut self, id: NodeId, claim: Claim, record: Record) -> MemberIx {
         debug_assert!(self.find(id).is_none(), "a member is held once");
         let short = id.short(self.tag);
         let twin = match self.find_short(short) {
@@ -304,11 +359,12 @@ impl Table {
         entry.set(Claim::new(incarnation, State::Left), incarnation);
         let ix = self.place_entry(entry);
         let (slots, tag, seed) = (&self.slots, self.tag, self.seed);
-        self.index.insert_unique(hash_of(seed, short.tiny()), ix.0, |&ix| {
+        let hash = hash_of(seed, short.tiny());
+        self.index.part_mut(hash).insert_unique(hash, ix.0, |&ix| {
             let entry = slots[ix as usize].as_ref().expect("the index holds only used slots");
             hash_of(seed, entry.id.short(tag).tiny())
         });
-        self.set_claim(ix, claim, rng);
+        self.set_claim(ix, claim);
         ix
     }
 
@@ -317,47 +373,49 @@ impl Table {
             self.slots[ix as usize] = Some(entry);
             return MemberIx(ix);
         }
-        if self.slots.len() == self.slots.capacity() {
-            // An eighth at a time: doubling would cost up to half of a large table.
-            self.slots.reserve_exact(self.slots.len() / 8 + 16);
-        }
+        reserve_step(&mut self.slots);
         self.slots.push(Some(entry));
         MemberIx::new(self.slots.len() as u32 - 1)
     }
 
-    /// Sets the claim about a member, and with it whether it takes part in the rounds.
-    pub(crate) fn set_claim(&mut self, ix: MemberIx, claim: Claim, rng: &mut Xoshiro256PlusPlus) {
+    /// Sets the claim about a member, and with it whether it is among the present.
+    pub(crate) fn set_claim(&mut self, ix: MemberIx, claim: Claim) {
+        self.toggle_digest(ix);
         let entry = self.held_mut(ix);
         let before = entry.claim().state;
         let record_incarnation = entry.record_incarnation();
         entry.set(claim, record_incarnation);
+        self.toggle_digest(ix);
         self.alive -= usize::from(before == State::Alive);
         self.alive += usize::from(claim.state == State::Alive);
         match (before.is_present(), claim.state.is_present()) {
-            (false, true) => self.enter_round(ix, rng),
-            (true, false) => self.leave_round(ix),
+            (false, true) => self.enter_ring(ix),
+            (true, false) => self.leave_ring(ix),
             _ => {}
         }
     }
 
-    fn enter_round(&mut self, ix: MemberIx, rng: &mut Xoshiro256PlusPlus) {
-        let slots = &mut self.slots;
-        self.order.insert(ix, rng, |ix, place| set_place(slots, ix, place));
+    fn enter_ring(&mut self, ix: MemberIx) {
+        let Self { slots, ring, tag, .. } = self;
+        ring.insert(ix, &mut Slots { slots, tag: *tag });
     }
 
-    fn leave_round(&mut self, ix: MemberIx) {
+    fn leave_ring(&mut self, ix: MemberIx) {
         let place = self.held(ix).place;
-        let slots = &mut self.slots;
-        self.order.remove(place, |ix, place| set_place(slots, ix, place));
-        set_place(slots, ix, NO_PLACE);
+        let Self { slots, ring, tag, .. } = self;
+        let mut slots = Slots { slots, tag: *tag };
+        ring.remove(ix, place, &mut slots);
+        slots.set_place(ix, NO_PLACE);
     }
 
     /// Sets the record of a member, made in `incarnation`.
     pub(crate) fn set_record(&mut self, ix: MemberIx, record: Record, incarnation: Incarnation) {
+        self.toggle_digest(ix);
         let entry = self.held_mut(ix);
         let claim = entry.claim();
         entry.record = record;
         entry.set(claim, incarnation);
+        self.toggle_digest(ix);
     }
 
     /// Forgets a member that is not present.
@@ -365,7 +423,7 @@ impl Table {
         let id = self.held(ix).id;
         debug_assert!(!self.held(ix).claim().state.is_present(), "the present are not forgotten");
         let hash = self.hash_of(id.short(self.tag).tiny());
-        if let Ok(found) = self.index.find_entry(hash, |&found| found == ix.0) {
+        if let Ok(found) = self.index.part_mut(hash).find_entry(hash, |&found| found == ix.0) {
             found.remove();
         }
         self.slots[ix.at()] = None;
@@ -373,16 +431,12 @@ impl Table {
         id
     }
 
-    /// The next present member of the round.
-    pub(crate) fn next_in_round(&mut self, rng: &mut Xoshiro256PlusPlus) -> Option<MemberIx> {
-        let slots = &mut self.slots;
-        self.order.advance(rng, |ix, place| set_place(slots, ix, place))
-    }
-
     /// A random present member.
     pub fn random_present(&self, rng: &mut Xoshiro256PlusPlus) -> Option<MemberIx> {
-        let members = self.order.as_slice();
-        if members.is_empty() { None } else { Some(members[rng.random_range(0..members.len())]) }
+        match self.present() {
+            0 => None,
+            present => self.ring.nth(rng.random_range(0..present)),
+        }
     }
 
     /// Up to `count` different present members at random, appended to `chosen`.
@@ -393,29 +447,24 @@ impl Table {
         mut eligible: impl FnMut(MemberIx) -> bool,
         chosen: &mut Vec<MemberIx>,
     ) {
-        let members = self.order.as_slice();
-        if members.is_empty() {
+        let present = self.present();
+        if present == 0 {
             return;
         }
         let (start, wanted) = (chosen.len(), chosen.len() + count);
         // Few of many: draw, and draw again what was drawn before. Few in all: walk from a
         // random place, so that the loop ends.
-        for _ in 0..3 * count {
+        let offset = rng.random_range(0..present);
+        let draws = (0..3 * count).map(|_| rng.random_range(0..present));
+        let walk = (0..present.min(64)).map(|step| (offset + step) % present);
+        for number in draws.chain(walk) {
             if chosen.len() == wanted {
                 return;
             }
-            let ix = members[rng.random_range(0..members.len())];
-            if !chosen[start..].contains(&ix) && eligible(ix) {
-                chosen.push(ix);
-            }
-        }
-        let offset = rng.random_range(0..members.len());
-        let walk = members.iter().cycle().skip(offset).take(members.len().min(64));
-        for &ix in walk {
-            if chosen.len() == wanted {
-                return;
-            }
-            if !chosen[start..].contains(&ix) && eligible(ix) {
+            if let Some(ix) = self.ring.nth(number)
+                && !chosen[start..].contains(&ix)
+                && eligible(ix)
+            {
                 chosen.push(ix);
             }
         }
@@ -425,20 +474,46 @@ impl Table {
     pub(crate) fn check(&self) {
         let present = self.iter().filter(|&ix| self.held(ix).claim().state.is_present()).count();
         let alive = self.iter().filter(|&ix| self.held(ix).claim().state == State::Alive).count();
-        assert_eq!(present, self.order.len(), "the round holds the present and nobody else");
+        assert_eq!(present, self.ring.len(), "the ring holds the present and nobody else");
         assert_eq!(alive, self.alive, "the alive are counted");
-        for (place, &ix) in self.order.as_slice().iter().enumerate() {
-            assert_eq!(self.held(ix).place as usize, place, "each knows its place");
+        for ix in self.ring.iter() {
+            let place = self.held(ix).place;
+            assert!(self.ring.is_at(self.short(ix), place, ix), "each knows its place");
         }
         for ix in self.iter() {
             assert_eq!(self.find(self.held(ix).id), Some(ix), "each is found by its id");
         }
+        let mut afresh = Digests::default();
+        self.iter().for_each(|ix| afresh.toggle(self.short(ix), self.hash_held(ix)));
+        assert_eq!(afresh.whole(), self.digest(), "the digest is one computed afresh");
+        assert_eq!(afresh.buckets(), self.bucket_digests(), "and so are those of the buckets");
     }
 }
 
-fn set_place(slots: &mut [Option<Entry>], ix: MemberIx, place: u32) {
-    if let Some(entry) = &mut slots[ix.at()] {
-        entry.place = place;
+/// Makes room for one more, and for a 64th of all at once: doubling would cost up to half of a
+/// large table.
+pub(crate) fn reserve_step<T>(items: &mut Vec<T>) {
+    if items.len() == items.capacity() {
+        items.reserve_exact(items.len() / 64 + 8);
+    }
+}
+
+/// The slots, as the ring sees them.
+struct Slots<'a> {
+    slots: &'a mut [Option<Entry>],
+    tag: ClusterTag,
+}
+
+impl Members for Slots<'_> {
+    fn short(&self, ix: MemberIx) -> ShortId {
+        let entry = self.slots[ix.at()].as_ref();
+        entry.expect("the ring holds only used slots").id.short(self.tag)
+    }
+
+    fn set_place(&mut self, ix: MemberIx, place: u32) {
+        if let Some(entry) = &mut self.slots[ix.at()] {
+            entry.place = place;
+        }
     }
 }
 

@@ -36,6 +36,53 @@ impl Instant {
     }
 }
 
+/// A moment as both of the caller's clocks show it.
+///
+/// Only the order in which members are probed reads the wall clock, which may be wrong: then that
+/// order is as good as a random one. Where there is none the monotonic clock stands for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Now {
+    /// The monotonic clock.
+    pub monotonic: Instant,
+    /// The time since the Unix epoch.
+    pub unix: Duration,
+}
+
+impl From<Instant> for Now {
+    fn from(monotonic: Instant) -> Self {
+        Self { monotonic, unix: monotonic - Instant::ZERO }
+    }
+}
+
+/// What the wall clock shows beside the monotonic one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Clock {
+    /// Microseconds by which the wall clock is ahead.
+    ahead: i64,
+}
+
+impl Clock {
+    pub(crate) fn new(now: Now) -> Self {
+        let unix = i64::try_from(now.unix.as_micros()).unwrap_or(i64::MAX);
+        let monotonic = i64::try_from(now.monotonic.0).unwrap_or(i64::MAX);
+        Self { ahead: unix.saturating_sub(monotonic) }
+    }
+
+    pub(crate) fn unix_micros(self, at: Instant) -> u64 {
+        at.0.saturating_add_signed(self.ahead)
+    }
+
+    /// The moment at which the wall clock shows so many microseconds.
+    pub(crate) fn monotonic(self, unix_micros: u64) -> Instant {
+        Instant(unix_micros.saturating_add_signed(self.ahead.saturating_neg()))
+    }
+
+    /// By how much this one shows another time than `other`.
+    pub(crate) fn step_from(self, other: Self) -> Duration {
+        Duration::from_micros(self.ahead.abs_diff(other.ahead))
+    }
+}
+
 impl Add<Duration> for Instant {
     type Output = Self;
 

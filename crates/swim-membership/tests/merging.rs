@@ -5,9 +5,11 @@
 mod support;
 
 use quickcheck::{Arbitrary, Gen, quickcheck};
-use support::{Bench, LOCAL, Say, accusers, address, datagrams, events, id, pings, record, told};
+use support::{
+    Bench, LOCAL, Say, accusers, address, datagrams, events, exchanges, id, pings, record, told,
+};
 use support::{seconds, short};
-use swim_membership::{Config, EventKind, Profile, Source, Tell, Via, Who};
+use swim_membership::{Ask, Config, EventKind, Profile, Source, Tell, Via, Who};
 use swim_proto::{Datagram, Incarnation, Part, Seq, State, Subject};
 
 #[test]
@@ -151,7 +153,7 @@ fn m3_claims_that_climb_step_by_step_do_not_pass_the_bound() {
 }
 
 #[test]
-fn m3_a_large_jump_counts_from_the_member_itself_in_an_exchange() {
+fn m3_a_large_jump_counts_from_the_member_itself_when_it_answers() {
     let mut bench = Bench::of(2);
     for (from, via) in [
         (1, Via::Reply(id(1))),
@@ -164,6 +166,21 @@ fn m3_a_large_jump_counts_from_the_member_itself_in_an_exchange() {
     }
     bench.hear_from(2, Via::Reply(id(2)), Say::Alive(2, 1 << 40));
     assert_eq!(bench.claim(2), Some((1 << 40, State::Alive)));
+    bench.hear_from(2, Via::Ack(id(2)), Say::Alive(2, 1 << 50));
+    assert_eq!(bench.claim(2), Some((1 << 50, State::Alive)), "or in its ack to a probe of ours");
+}
+
+#[test]
+fn m3_a_jump_is_looked_into_by_asking_the_member_itself_once_a_period() {
+    let mut bench = Bench::of(2);
+    for _ in 0..5 {
+        bench.hear_from(2, Via::Request(id(2)), Say::Alive(2, 1 << 40));
+        bench.hear(Say::Alive(9, 1 << 40));
+    }
+    assert_eq!(exchanges(&bench.drain()), [(address(2), Ask::Sync)]);
+    bench.pass(seconds(1));
+    bench.hear(Say::Alive(9, 1 << 40));
+    assert!(exchanges(&bench.drain()).contains(&(address(9), Ask::Sync)));
 }
 
 #[test]
@@ -284,7 +301,7 @@ fn g6_one_who_was_held_dead_and_pings_learns_it_at_once() {
     bench.receive_ping(2, 1, State::Alive);
     let sent = datagrams(&bench.drain());
     let ix = bench.ix(2).unwrap();
-    assert_eq!(sent, [(address(2), Datagram::Ack { seq: Seq(77) }, Tell::Verdict(ix))]);
+    assert_eq!(sent, [(address(2), Datagram::Ack { seq: Seq(77), note: None }, Tell::Verdict(ix))]);
     let verdict = bench.machine.verdict(ix);
     assert!(matches!(verdict, Some(Part::Dead { accusers, .. }) if accusers.as_slice().is_empty()));
 }

@@ -269,13 +269,27 @@ fn e3_what_an_exchange_says_and_a_tombstone_contradicts_is_told_back() {
     bench.drain();
     bench.hear_from(1, Via::Request(id(1)), Say::Alive(2, 1));
     bench.hear_from(1, Via::Request(id(1)), Say::Alive(2, 1));
-    let mut back = Vec::new();
-    bench.machine.take_contradictions(|_, who| {
-        back.push(who);
-        true
-    });
-    assert_eq!(back, [Who::Member(bench.ix(2).unwrap())]);
+    let dead = bench.machine.part(Who::Member(bench.ix(2).unwrap()));
+    let back: Vec<_> = bench.machine.contradictions().collect();
+    assert_eq!(back, [dead.unwrap()]);
+    bench.machine.end_contradictions(1);
+    assert_eq!(bench.machine.counters().contradictions_full, 0);
     assert!(!bench.machine.has_contradictions());
+}
+
+#[test]
+fn e3_an_accusation_makes_another_round_only_once_it_is_refuted() {
+    let mut bench = Bench::of(2);
+    let mut another_round = |say| {
+        bench.hear_from(1, Via::Reply(id(1)), say);
+        let another = bench.machine.has_contradictions();
+        bench.machine.end_contradictions(0);
+        another
+    };
+    assert!(another_round(Say::Dead(LOCAL, 1)), "refuted at once");
+    assert!(another_round(Say::Dead(LOCAL, 1)), "an older word");
+    assert!(!another_round(Say::Dead(LOCAL, 5)), "refuted a second later");
+    assert!(!another_round(Say::Alive(LOCAL, 1 << 40)), "never refuted");
 }
 
 /// Of two records of one incarnation the one with the larger hash is kept, so both orders count.

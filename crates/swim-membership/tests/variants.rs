@@ -13,7 +13,7 @@ use swim_membership::{
 use swim_proto::{Datagram, Seq, State};
 
 fn bench(members: u8, change: impl FnOnce(ConfigBuilder) -> ConfigBuilder) -> Bench {
-    let mut bench = Bench::with(change(Config::builder(Profile::Lan)).build().unwrap());
+    let mut bench = Bench::with(change(Config::builder(Profile::Lan).plain()).build().unwrap());
     (1..=members).for_each(|n| bench.hear(Say::Alive(n, 1)));
     bench.drain();
     bench
@@ -139,7 +139,11 @@ fn a_ping_tells_its_target_what_the_rule_allows() {
             let mut bench = bench(1, |config| config.buddy(buddy));
             bench.receive_ping(1, incarnation, state);
             let sent = datagrams(&bench.drain());
-            assert_eq!(sent, [(address(1), Datagram::Ack { seq: Seq(77) }, tell)], "{buddy:?}");
+            assert_eq!(
+                sent,
+                [(address(1), Datagram::Ack { seq: Seq(77), note: None }, tell)],
+                "{buddy:?}"
+            );
             assert_eq!(bench.own_incarnation(), rises_to, "{buddy:?}");
         }
     }

@@ -60,13 +60,13 @@ impl Begun {
 ///
 /// let mut codec = BincodeCodec::new(ClusterName::new("cluster1")?);
 /// let mut bytes = Vec::new();
-/// codec.begin_datagram(&Datagram::Ack { seq: Seq(7) }, 1_400, &mut bytes)?;
+/// codec.begin_datagram(&Datagram::Ack { seq: Seq(7), note: None }, 1_400, &mut bytes)?;
 /// codec.finish(&mut bytes);
 /// assert_eq!(bytes.len(), 10);
 ///
 /// let mut scratch = Vec::new();
 /// let packet = codec.decode_datagram(&mut bytes, &mut scratch)?;
-/// assert_eq!(packet.message, Datagram::Ack { seq: Seq(7) });
+/// assert_eq!(packet.message, Datagram::Ack { seq: Seq(7), note: None });
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]

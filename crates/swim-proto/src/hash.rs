@@ -10,6 +10,8 @@ pub enum HashDomain {
     Cluster,
     /// A record's bytes, for the register's order and for the two bytes in a ping.
     Record,
+    /// What is held of a member, for the digests of tables.
+    Digest,
     /// A node's id within the cluster of this tag, for its short id.
     Member(u64),
 }
@@ -19,6 +21,7 @@ impl HashDomain {
         match self {
             Self::Cluster => 0x7377_696d_0000_0001,
             Self::Record => 0x7377_696d_0000_0002,
+            Self::Digest => 0x7377_696d_0000_0003,
             Self::Member(tag) => tag,
         }
     }

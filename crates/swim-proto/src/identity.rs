@@ -18,6 +18,9 @@ use crate::hash::{HashDomain, hash64_of_id};
 /// assert_eq!("11111111-1111-1111-1111-111111111111".parse(), Ok(id));
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+// Aligned, so that it is written and read back in the same two halves: a processor that has to
+// piece a read together from writes waits until they have reached the cache.
+#[repr(align(8))]
 pub struct NodeId([u8; 16]);
 
 impl NodeId {

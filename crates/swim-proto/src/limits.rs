@@ -17,8 +17,10 @@ pub const RECORD_BYTES_MAX: usize = 700;
 /// The most bytes of a cluster's name.
 pub const CLUSTER_NAME_BYTES_MAX: usize = 64;
 /// The most accusers that one suspicion or death names.
-pub const ACCUSERS_MAX: usize = 4;
+pub const ACCUSERS_MAX: usize = 5;
 /// The most bytes of a user broadcast, so that it fits a datagram beside a ping.
 pub const BROADCAST_BYTES_MAX: usize = 512;
+/// Into how many buckets tables are parted to be compared.
+pub const BUCKETS: usize = 256;
 /// The furthest that an incarnation may jump in a claim by anyone but its owner.
 pub const INCARNATION_JUMP_MAX: u64 = 1 << 16;

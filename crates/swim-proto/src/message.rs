@@ -5,11 +5,13 @@
 //!             A ◄───────────────── ack ── B     user broadcasts
 //!             A ── ping-req ─► R ── ping ─► B
 //!             A ◄── ack, nack ─ R ◄── ack ─ B
-//! exchanges   A ── join, sync, ping, user ─► B  one request, one reply, over the reliable plane
+//! exchanges   A ── join, sync, records ─► B     one request, one reply, over the reliable plane
+//!             A ── ping, user ──────────► B
 //!             A ◄── entries, refusal, ack ── B
 //! ```
 
 use crate::claim::{Claim, Incarnation};
+use crate::digest::{BucketDigests, BucketSet};
 use crate::identity::{NodeId, Seq, ShortId, Subject, TinyId};
 use crate::limits::ACCUSERS_MAX;
 
@@ -21,6 +23,15 @@ pub struct Held {
     pub claim: Claim,
     /// The low 2 bytes of the hash of the record held.
     pub record: u16,
+}
+
+/// How the sender of a ping or ack stands, for its peer to compare with (D2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StateNote {
+    /// The digest of its table.
+    pub digest: u64,
+    /// Whether it has no news to tell, so that a difference is none that is on its way.
+    pub quiet: bool,
 }
 
 /// The message that a datagram is about. Parts may follow it.
@@ -36,11 +47,15 @@ pub enum Datagram<'a> {
         from: TinyId,
         /// What the asker holds of the target.
         held: Held,
+        /// How the asker stands, for members.
+        note: Option<StateNote>,
     },
     /// I am there. It names nobody.
     Ack {
         /// The number of the ping or ping-req.
         seq: Seq,
+        /// How the sender stands, for members.
+        note: Option<StateNote>,
     },
     /// Ping the target for me.
     PingReq {
@@ -204,7 +219,7 @@ pub enum RefusalReason {
     Unknown(u8),
 }
 
-/// A request of the reliable plane. Parts may follow join and sync.
+/// A request of the reliable plane. Parts may follow join, sync and records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Request<'a> {
     /// Take me in. The first part is the joiner itself. Answered by entries or a refusal.
@@ -212,12 +227,22 @@ pub enum Request<'a> {
         /// The cluster that the joiner means.
         cluster: &'a str,
     },
-    /// Compare tables. Parts are what the asker holds; answered by entries.
+    /// Compare tables. Answered by entries of the buckets that differ.
     Sync {
         /// Who asks.
         from: NodeId,
-        /// Where in the responder's table to go on, `None`: nowhere, only take my parts.
-        pull: Option<u32>,
+        /// The digests of its buckets.
+        digests: BucketDigests<'a>,
+    },
+    /// Take what I hold of these buckets, and go on to tell what you hold. Parts are what the asker
+    /// holds; answered by entries.
+    Records {
+        /// Who asks.
+        from: NodeId,
+        /// Of which buckets.
+        buckets: BucketSet,
+        /// From which short id on to tell, `None`: nothing more, only take my parts.
+        pull: Option<ShortId>,
     },
     /// A ping over the reliable plane. Answered by an ack.
     Ping {
@@ -242,13 +267,17 @@ pub enum Request<'a> {
 /// A reply of the reliable plane. Parts may follow entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reply<'a> {
-    /// Parts: what contradicts the request, then the responder's own word, then its table from
-    /// the place that was asked for.
+    /// Parts: what contradicts the request, then the responder's own word, then what it holds of
+    /// the buckets, in the order of short ids, from the one that was asked for.
     Entries {
         /// Who answers.
         from: NodeId,
-        /// Where to go on, `None`: that was all.
-        next: Option<u32>,
+        /// The digest of its table, with what the request has told.
+        digest: u64,
+        /// The buckets: those that differ, all for a join, else those that were asked for.
+        buckets: BucketSet,
+        /// From which short id on there is more, `None`: that was all.
+        next: Option<ShortId>,
     },
     /// No. With the name of the responder's own cluster.
     Refusal {

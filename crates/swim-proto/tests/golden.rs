@@ -7,9 +7,9 @@ mod support;
 use support::vectors::{DATAGRAMS, LATER, PARTS, RECORDS, REPLIES, REQUESTS, vectors};
 use support::wire::{Read, Received, datagram, frame, part, sealed_datagram};
 use swim_proto::{
-    Accusers, Claim, ClusterName, Datagram, Frame, HashDomain, Held, Incarnation, NodeId, Part,
-    Record, RecordFields, RefusalReason, Reply, Request, Seq, ShortId, State, Subject, TinyId,
-    Versions, hash64,
+    Accusers, BucketDigests, BucketSet, Claim, ClusterName, Datagram, Frame, HashDomain, Held,
+    Incarnation, NodeId, Part, Record, RecordFields, RefusalReason, Reply, Request, Seq, ShortId,
+    State, StateNote, Subject, TinyId, Versions, hash64, member_hash,
 };
 
 const SEQ: Seq = Seq(0x0a0b_0c0d);
@@ -61,7 +61,12 @@ fn compare<V>(text: &'static str, values: Vec<(&str, V)>, check: impl Fn(&str, V
 
 #[test]
 fn w6_datagrams_have_their_bytes() {
-    let ping = |seq, target, from, held| Datagram::Ping { seq, target, from, held };
+    let ping = |seq, target, from, held| Datagram::Ping { seq, target, from, held, note: None };
+    let noted = |digest, quiet| {
+        let (held, note) = (held(1, State::Alive, 0x3132), Some(StateNote { digest, quiet }));
+        Datagram::Ping { seq: SEQ, target: TARGET, from: FROM, held, note }
+    };
+    let acked = |digest, quiet| Datagram::Ack { seq: SEQ, note: Some(StateNote { digest, quiet }) };
     let (whole, most) = (TinyId(u32::MAX), Seq(u32::MAX));
     let values: Vec<(_, (Datagram<'_>, Vec<Part<'_>>))> = vec![
         (
@@ -80,7 +85,7 @@ fn w6_datagrams_have_their_bytes() {
             "ping about a member that left",
             (ping(SEQ, TARGET, FROM, held(u64::MAX, State::Left, 0x3132)), vec![]),
         ),
-        ("ack", (Datagram::Ack { seq: SEQ }, vec![])),
+        ("ack", (Datagram::Ack { seq: SEQ, note: None }, vec![])),
         (
             "ping-req for a short id",
             (Datagram::PingReq { seq: SEQ, from: FROM, target: BY_SHORT }, vec![]),
@@ -130,7 +135,7 @@ fn w6_datagrams_have_their_bytes() {
         (
             "ack with a broadcast",
             (
-                Datagram::Ack { seq: SEQ },
+                Datagram::Ack { seq: SEQ, note: None },
                 vec![Part::Broadcast {
                     origin: SHORT,
                     key: 0x2122_2324_2526_2728,
@@ -138,6 +143,10 @@ fn w6_datagrams_have_their_bytes() {
                 }],
             ),
         ),
+        ("ping with a digest", (noted(SHORT.0, false), vec![])),
+        ("ping with a digest, with no news to tell", (noted(SHORT.0, true), vec![])),
+        ("ack with a digest", (acked(0x0807_0605_0403_0201, false), vec![])),
+        ("ack with a digest, with no news to tell", (acked(SHORT.0, true), vec![])),
     ];
     compare(DATAGRAMS, values, |name, (message, parts), bytes| {
         assert_eq!(datagram(&message, &parts), bytes, "{name}");
@@ -224,13 +233,20 @@ fn w7_records_have_their_bytes() {
 
 #[test]
 fn w10_requests_have_their_bytes() {
-    let sync = |pull| Request::Sync { from: ID, pull };
+    let two: BucketSet = [3, 200].into_iter().collect();
+    let digests = [8, 7, 6, 5, 4, 3, 2, 1, 0x18, 0x17, 0x16, 0x15, 0x14, 0x13, 0x12, 0x11];
+    let sync = |buckets, digests| {
+        let digests = BucketDigests::read(buckets, digests).unwrap();
+        Request::Sync { from: ID, digests }
+    };
+    let records = |buckets, pull| Request::Records { from: ID, buckets, pull };
     let values: Vec<(_, (Request<'_>, Vec<Part<'_>>))> = vec![
         ("join", (Request::Join { cluster: "cluster1" }, vec![ALIVE])),
-        ("sync that pulls nothing", (sync(None), vec![suspect(BY_SHORT, 1, 1)])),
-        ("sync from the beginning", (sync(Some(0)), vec![])),
-        ("sync from a place in between", (sync(Some(250)), vec![])),
-        ("sync from the last place", (sync(Some(u32::MAX)), vec![])),
+        ("sync of an empty table", (sync(BucketSet::NONE, &[]), vec![])),
+        ("sync of two buckets", (sync(two, &digests), vec![ALIVE])),
+        ("sync of all buckets", (sync(BucketSet::ALL, &[b'a'; 2_048]), vec![])),
+        ("records, to be told nothing", (records(two, None), vec![suspect(BY_SHORT, 1, 1)])),
+        ("records, to go on from a short id", (records(BucketSet::ALL, Some(SHORT)), vec![])),
         ("ping", {
             let held = held(1, State::Alive, 0x3132);
             (Request::Ping { seq: SEQ, target: TARGET, from: FROM, held }, vec![])
@@ -245,13 +261,15 @@ fn w10_requests_have_their_bytes() {
 
 #[test]
 fn w10_replies_have_their_bytes() {
+    let two: BucketSet = [3, 200].into_iter().collect();
+    let entries = |buckets, next| Reply::Entries { from: ID, digest: SHORT.0, buckets, next };
     let refusal = |reason| (Reply::Refusal { cluster: "cluster1", reason }, vec![]);
     let values: Vec<(_, (Reply<'_>, Vec<Part<'_>>))> = vec![
-        ("entries, and that was all", (Reply::Entries { from: ID, next: None }, vec![])),
+        ("entries of equal tables", (entries(BucketSet::NONE, None), vec![])),
         (
-            "entries, and more from a place",
+            "entries of two buckets, and more from the last short id",
             (
-                Reply::Entries { from: ID, next: Some(999) },
+                entries(two, Some(ShortId(u64::MAX))),
                 vec![
                     Part::Alive { id: OTHER_ID, incarnation: ONE, record: RECORD },
                     dead(BY_SHORT, 2, 0),
@@ -275,16 +293,15 @@ fn w10_replies_have_their_bytes() {
 #[test]
 fn w11_what_a_later_version_adds_is_passed_over() {
     let values: Vec<(_, (Datagram<'_>, Vec<Part<'_>>, u32))> = vec![
-        ("ack with a digest", (Datagram::Ack { seq: SEQ }, vec![], 0)),
         (
             "ping-req with a digest and all flags",
             (Datagram::PingReq { seq: SEQ, from: FROM, target: BY_ID }, vec![], 0),
         ),
-        ("ack with the flag of bit 5", (Datagram::Ack { seq: SEQ }, vec![], 0)),
-        ("ack with the flag of bit 6", (Datagram::Ack { seq: SEQ }, vec![], 0)),
+        ("ack with the flag of bit 5", (Datagram::Ack { seq: SEQ, note: None }, vec![], 0)),
+        ("ack with the flag of bit 6", (Datagram::Ack { seq: SEQ, note: None }, vec![], 0)),
         ("ping with more bits in its state", {
             let held = held(1, State::Suspect, 0x3132);
-            (Datagram::Ping { seq: SEQ, target: TARGET, from: FROM, held }, vec![], 0)
+            (Datagram::Ping { seq: SEQ, target: TARGET, from: FROM, held, note: None }, vec![], 0)
         }),
         (
             "gossip with unknown parts",
@@ -336,5 +353,20 @@ fn w7_record_hashes_have_their_values() {
     ] {
         assert_eq!(Record::parse(bytes).unwrap().hash(), hash);
         assert_eq!(hash64(HashDomain::Record, bytes), hash);
+    }
+}
+
+#[test]
+fn d1_hashes_of_members_have_their_values() {
+    let named = [&[12, 127, 0, 0, 1, 2, 10, 1][..], b"b", &[8, 0], b"role=web"].concat();
+    let last = u64::MAX;
+    for (id, claim, made_in, record, hash) in [
+        (OTHER_ID, (1, State::Alive), 1, RECORD, 0x8466_0ce9_49db_82da),
+        (NodeId::from_bytes([0x22; 16]), (7, State::Suspect), 6, &named, 0x4950_dffc_32a5_b493),
+        (ID, (last, State::Alive), last, RECORD, 0x9c5a_63d9_1b61_9b8f),
+    ] {
+        let claim = Claim::new(Incarnation(claim.0), claim.1);
+        let record = Record::parse(record).unwrap().hash();
+        assert_eq!(member_hash(id, claim, Incarnation(made_in), record), hash);
     }
 }

@@ -41,8 +41,8 @@ fn w8_of_all_tags_of_a_part_those_of_five_kinds_are_known_and_those_with_a_lengt
         let (kind, accusers, full) = (tag & 7, tag >> 3 & 7, tag & 0x80 != 0);
         let known = match kind {
             1 | 5 => accusers == 0 && !full,
-            2 => (1..=4).contains(&accusers),
-            3 => accusers <= 4,
+            2 => (1..=5).contains(&accusers),
+            3 => accusers <= 5,
             4 => accusers == 0,
             _ => false,
         };
@@ -63,17 +63,17 @@ fn w8_of_all_tags_of_a_part_those_of_five_kinds_are_known_and_those_with_a_lengt
 }
 
 #[test]
-fn w10_of_all_kinds_of_a_frame_four_are_requests_and_three_replies() {
+fn w10_of_all_kinds_of_a_frame_five_are_requests_and_three_replies() {
     for kind in 0..=255 {
         let name = [&[8][..], CLUSTER.as_bytes()].concat();
         let body = match kind {
             1 => [&[kind], &name[..], &[0; 40]].concat(),
             0x82 => [&[kind, 0], &name[..], &[0; 40]].concat(),
-            _ => [&[kind][..], &[0; 40]].concat(),
+            _ => [&[kind][..], &[0; 80]].concat(),
         };
         let mut received = Received::new(sealed_frame(&body));
         let request = received.request().err();
-        assert_eq!(request, (!(1..=4).contains(&kind)).then_some(UnknownKind), "{kind:#x}");
+        assert_eq!(request, (!(1..=5).contains(&kind)).then_some(UnknownKind), "{kind:#x}");
         let reply = received.reply().err();
         assert_eq!(reply, (!(0x81..=0x83).contains(&kind)).then_some(UnknownKind), "{kind:#x}");
     }
@@ -118,19 +118,22 @@ fn lengths_over_their_bound_are_refused_even_if_the_bytes_are_there() {
 }
 
 #[test]
-fn a_place_beyond_the_last_and_an_incarnation_written_too_long_are_refused() {
-    for (number, error) in [
-        (1 << 32, None),
-        ((1 << 32) + 1, Some(Malformed("cursor"))),
-        (1 << 40, Some(Malformed("cursor"))),
-        (u64::MAX, Some(Malformed("cursor"))),
+fn w10_digests_that_are_cut_or_zero_are_refused() {
+    let two = [&[3][..], &[0; 31]].concat();
+    for (digests, error) in [
+        (&[1; 16][..], None),
+        (&[1; 15], Some(Malformed("digests"))),
+        (&[], Some(Malformed("digests"))),
+        (&[0; 16], Some(Malformed("digests"))),
+        (&[1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0], Some(Malformed("digests"))),
     ] {
-        let place = [&[253][..], &u64::to_le_bytes(number)].concat();
-        let request = [&[2][..], &[1; 16], &place].concat();
-        assert_eq!(Received::new(sealed_frame(&request)).request().err(), error);
-        let reply = [&[0x81][..], &[1; 16], &place].concat();
-        assert_eq!(Received::new(sealed_frame(&reply)).reply().err(), error);
+        let sync = [&[2][..], &[1; 16], &two, digests].concat();
+        assert_eq!(Received::new(sealed_frame(&sync)).request().err(), error, "{digests:?}");
     }
+}
+
+#[test]
+fn an_incarnation_written_too_long_is_refused() {
     let ping = [&[1][..], &[1; 12], &[251, 5, 0], &[0; 3]].concat();
     let error = Received::new(sealed_datagram(&ping)).datagram().err();
     assert_eq!(error, Some(Malformed("incarnation")));
@@ -157,7 +160,7 @@ fn what_is_larger_than_the_limit_is_refused_before_it_is_looked_at() {
 #[test]
 fn w1_other_versions_and_flags_of_the_header_are_refused_as_such() {
     for first in 1..=255 {
-        let mut bytes = datagram(&Datagram::Ack { seq: Seq(7) }, &[]);
+        let mut bytes = datagram(&Datagram::Ack { seq: Seq(7), note: None }, &[]);
         bytes[0] = first;
         seal_datagram(&mut bytes);
         assert_eq!(Received::new(bytes).datagram(), Err(Version));
@@ -231,7 +234,7 @@ fn w3_a_frame_whose_name_and_tag_differ_is_neither_written_nor_read() {
 #[test]
 fn w5_a_datagram_of_another_cluster_is_refused() {
     let (mut codec, mut out) = (codec_of("other"), Vec::new());
-    codec.begin_datagram(&Datagram::Ack { seq: Seq(7) }, usize::MAX, &mut out).unwrap();
+    codec.begin_datagram(&Datagram::Ack { seq: Seq(7), note: None }, usize::MAX, &mut out).unwrap();
     codec.finish(&mut out);
     assert_eq!(Received::new(out).datagram(), Err(Check));
 }

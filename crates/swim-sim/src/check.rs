@@ -1,18 +1,23 @@
-//! What must hold after every step, whatever the network does (the invariants I1 to I9 of
-//! `docs/PROTOCOL.md`).
+//! What must hold after every step, whatever the network does: the invariants of
+//! `docs/PROTOCOL.md`, section 13, by their numbers.
+
+mod agree;
+mod events;
+mod packets;
+mod suspicions;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use swim_membership::Instant;
-use swim_proto::{
-    BincodeCodec, Claim, ClusterName, Codec, Datagram, Incarnation, NodeId, Part, State, Subject,
-};
+use swim_proto::{Claim, ClusterName, Incarnation, NodeId, State};
 use swimmer::Member;
 use swimmer::node::{Node, Stats};
 
-use crate::cluster::{Cluster, HostIx};
-use crate::host::Condition;
+use crate::names::Names;
+use events::Views;
+use packets::Packets;
+use suspicions::Suspicions;
 
 /// An invariant that was broken, and the run that broke it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,10 +38,16 @@ struct Life {
     own: Claim,
     /// How often the incarnation rose.
     raises: u64,
-    /// How often its user told it something that raises it.
+    /// How often its user told it something that may raise it, or its clock leapt over the time
+    /// between two raises.
     commands: u64,
+    /// How many of the commands were looked at.
+    commands_seen: u64,
     /// What it holds of others.
     claims: BTreeMap<NodeId, Claim>,
+    /// What it has told its user of others.
+    views: Views,
+    suspicions: Suspicions,
 }
 
 /// What the owner of an identity has ever said.
@@ -50,46 +61,42 @@ struct Word {
 /// has changed.
 #[derive(Debug)]
 pub(crate) struct Checker {
-    datagram_bytes_max: usize,
     lives: BTreeMap<u32, Life>,
     words: BTreeMap<NodeId, Word>,
     /// Whether there is somebody who forges.
     pub(crate) liar: bool,
-    codec: BincodeCodec,
-    read: Vec<u8>,
-    scratch: Vec<u8>,
-    /// Who has sent the datagram of this step, if a stranger, and its length.
-    stranger: Option<(SocketAddr, usize)>,
-    answered: usize,
-    too_long: Option<usize>,
-    /// What the datagram of this step says of members that the node holds.
-    heard: Vec<(NodeId, Claim)>,
-    /// How many unexpected acks the node must have counted after this step.
-    unexpected_acks: u64,
+    packets: Packets,
+    /// Broadcasts that were begun, by what they say.
+    broadcasts: BTreeMap<Vec<u8>, u64>,
+    /// What an event of this step has broken.
+    broken: Option<String>,
 }
 
 impl Checker {
     pub(crate) fn new(name: ClusterName, datagram_bytes_max: usize) -> Self {
         Self {
-            datagram_bytes_max,
             lives: BTreeMap::new(),
             words: BTreeMap::new(),
             liar: false,
-            codec: BincodeCodec::new(name),
-            read: Vec::new(),
-            scratch: Vec::new(),
-            stranger: None,
-            answered: 0,
-            too_long: None,
-            heard: Vec::new(),
-            unexpected_acks: 0,
+            packets: Packets::new(name, datagram_bytes_max),
+            broadcasts: BTreeMap::new(),
+            broken: None,
         }
     }
 
     pub(crate) fn on_start(&mut self, ix: u32, node: &Node, now: Instant) {
         let claims = node.members().map(|m| (m.id, Claim::new(m.incarnation, m.state))).collect();
-        let own = node.local_claim();
-        self.lives.insert(ix, Life { started: now, own, raises: 0, commands: 0, claims });
+        let life = Life {
+            started: now,
+            own: node.local_claim(),
+            raises: 0,
+            commands: 0,
+            commands_seen: 0,
+            views: Views::of(&claims),
+            suspicions: Suspicions::default(),
+            claims,
+        };
+        self.lives.insert(ix, life);
         self.hear(node);
     }
 
@@ -99,52 +106,8 @@ impl Checker {
         }
     }
 
-    pub(crate) fn before_datagram(&mut self, node: &Node, from: SocketAddr, bytes: &[u8]) {
-        self.stranger = (!has_present(node, from)).then_some((from, bytes.len()));
-        self.answered = 0;
-        if !self.liar && node.is_running() {
-            self.read_datagram(node, bytes);
-        }
-    }
-
-    /// Notes what the node must have taken from a datagram once it has handled it.
-    fn read_datagram(&mut self, node: &Node, bytes: &[u8]) {
-        self.read.clear();
-        self.read.extend_from_slice(bytes);
-        let Ok(packet) = self.codec.decode_datagram(&mut self.read, &mut self.scratch) else {
-            return;
-        };
-        if let Datagram::Ack { seq } = packet.message
-            && !node.awaits_ack(seq)
-        {
-            self.unexpected_acks = node.stats().membership.acks_unexpected + 1;
-        }
-        let correction = matches!(packet.message, Datagram::Correction);
-        for part in packet.parts.map_while(Result::ok) {
-            let (subject, incarnation, state) = match part {
-                Part::Alive { id, incarnation, .. } => {
-                    (Subject::Full(id), incarnation, State::Alive)
-                }
-                // By a correction a death is looked into first.
-                Part::Dead { .. } if correction => continue,
-                Part::Suspect { subject, incarnation, .. }
-                | Part::Dead { subject, incarnation, .. } => (subject, incarnation, State::Suspect),
-                Part::Left { subject, incarnation } => (subject, incarnation, State::Left),
-                Part::Broadcast { .. } => continue,
-            };
-            if let Some((id, _)) = node.find(subject) {
-                self.heard.push((id, Claim::new(incarnation, state)));
-            }
-        }
-    }
-
-    pub(crate) fn on_datagram_sent(&mut self, to: SocketAddr, bytes: usize) {
-        if bytes > self.datagram_bytes_max {
-            self.too_long = Some(bytes);
-        }
-        if self.stranger.is_some_and(|(from, _)| from == to) {
-            self.answered += bytes;
-        }
+    pub(crate) fn on_jump(&mut self, ix: u32) {
+        self.on_command(ix);
     }
 
     /// What a node has said of itself, for later comparison with what others hold of it.
@@ -155,37 +118,46 @@ impl Checker {
         word.records.insert((local.address, local.metadata.to_vec()));
     }
 
+    /// Looks at a node that has just done a step; `local` is its own clock.
     pub(crate) fn after_step(
         &mut self,
         now: Instant,
+        local: Instant,
         ix: u32,
         node: &mut Node,
+        names: &Names,
     ) -> Result<(), String> {
         node.check();
+        self.broken.take().map_or(Ok(()), Err)?;
         self.check_own(now, ix, node)?;
-        self.check_views(ix, node)?;
+        self.check_views(ix, node, names)?;
+        self.check_suspicions(ix, local, node, names)?;
         let stats = node.stats();
-        self.check_bounds(ix, &stats)?;
-        self.check_heard(ix, node, &stats)?;
-        self.check_answers(ix, node)
+        check_bounds(ix, &stats)?;
+        self.packets.check(ix, node, &stats, names)
     }
 
-    /// I2, I4: a node raises its own number only, never lets it fall, and at most once a second
-    /// but for what its user asks.
+    /// I2, I4, I14: a node raises its own number only, never lets it fall, and at most once a
+    /// second but for what its user asks; and not while it has left.
     fn check_own(&mut self, now: Instant, ix: u32, node: &Node) -> Result<(), String> {
         let own = node.local_claim();
         let life = self.lives.get_mut(&ix).expect("a host that steps was started");
+        let commanded = std::mem::replace(&mut life.commands_seen, life.commands) < life.commands;
         if own == life.own {
             return Ok(());
         }
         if own < life.own && own.incarnation <= life.own.incarnation {
             return Err(format!("h{ix} lets its own claim fall from {:?} to {own:?}", life.own));
         }
+        if life.own.state == State::Left && !commanded {
+            return Err(format!("h{ix} has left and yet turns from {:?} to {own:?}", life.own));
+        }
         if !matches!(own.state, State::Alive | State::Left) {
             return Err(format!("h{ix} believes itself {}", own.state));
         }
         life.raises += u64::from(own.incarnation > life.own.incarnation);
         life.own = own;
+        // Its clock may be fast.
         let seconds = (now - life.started).as_millis() as u64 * 11 / 10 / 1_000;
         if life.raises > life.commands + seconds + 2 {
             return Err(format!(
@@ -197,18 +169,19 @@ impl Checker {
         Ok(())
     }
 
-    /// I1, I2, I3: what is held of others never falls, and never says more than its owner said.
-    fn check_views(&mut self, ix: u32, node: &mut Node) -> Result<(), String> {
+    /// I1, I2, I3, I9, I13: what is held of others never falls, never says more than its owner
+    /// said, and is what the user was told.
+    fn check_views(&mut self, ix: u32, node: &mut Node, names: &Names) -> Result<(), String> {
         let life = self.lives.get_mut(&ix).expect("a host that steps was started");
         let (words, liar) = (&self.words, self.liar);
         let mut broken = None;
         let complete = node.drain_changes(|id, member| {
             let before = life.claims.get(&id).copied();
-            let result = match member {
+            let result = match &member {
                 Some(member) => {
                     let claim = Claim::new(member.incarnation, member.state);
                     life.claims.insert(id, claim);
-                    check_change(before, claim, &member, words.get(&id), liar)
+                    check_change(before, claim, member, words.get(&id), liar)
                 }
                 None => {
                     life.claims.remove(&id);
@@ -220,61 +193,42 @@ impl Checker {
                     }
                 }
             };
-            if let Err(what) = result {
-                broken.get_or_insert(format!("h{ix} about {id}: {what}"));
+            let told = life.views.compare(id, member.map(|member| member.state));
+            if let Err(what) = result.and(told) {
+                broken.get_or_insert(format!("h{ix} about {}: {what}", names.id(id)));
             }
         });
         assert!(complete, "changes are drained after every step");
         broken.map_or(Ok(()), Err)
     }
 
-    /// I5: queues and tables within their bounds.
-    fn check_bounds(&mut self, ix: u32, stats: &Stats) -> Result<(), String> {
-        if let Some(bytes) = self.too_long.take() {
-            return Err(format!("h{ix} sent a datagram of {bytes} bytes"));
-        }
-        for (what, value, max) in [
-            ("updates queued", stats.updates_queued, stats.members_held + 1),
-            ("broadcasts queued", stats.broadcasts_queued, 1_024),
-            ("exchanges open", stats.exchanges_open, 64),
-            ("suspicions", stats.suspicions, stats.members_held),
-        ] {
-            if value > max {
-                return Err(format!("h{ix} has {value} {what}, more than {max}"));
-            }
-        }
-        Ok(())
-    }
-
-    /// I8: nothing that was said in time is lost, and an ack counts for its own probe only.
-    fn check_heard(&mut self, ix: u32, node: &Node, stats: &Stats) -> Result<(), String> {
-        if stats.membership.acks_unexpected < std::mem::take(&mut self.unexpected_acks) {
-            return Err(format!("h{ix} took an ack for another probe than its own"));
-        }
-        for (id, heard) in self.heard.drain(..) {
-            if let Some(held) = node.claim(id)
-                && held < heard
-            {
-                return Err(format!("h{ix} was told {heard:?} of {id} and holds {held:?}"));
-            }
-        }
-        Ok(())
-    }
-
-    /// I6: a stranger gets no more than it has sent.
-    fn check_answers(&mut self, ix: u32, node: &Node) -> Result<(), String> {
-        let Some((from, bytes)) = self.stranger.take() else { return Ok(()) };
-        // The datagram itself may have said who its sender is.
-        if self.answered > bytes && !has_present(node, from) {
-            let answered = self.answered;
-            return Err(format!("h{ix} answered {bytes} bytes of a stranger with {answered}"));
-        }
-        Ok(())
+    /// I11: suspicions run for their time.
+    fn check_suspicions(
+        &mut self,
+        ix: u32,
+        local: Instant,
+        node: &Node,
+        names: &Names,
+    ) -> Result<(), String> {
+        let life = self.lives.get_mut(&ix).expect("a host that steps was started");
+        let checked = life.suspicions.compare(local, node);
+        checked.map_err(|(id, what)| format!("h{ix} suspects {}: {what}", names.id(id)))
     }
 }
 
-fn has_present(node: &Node, address: SocketAddr) -> bool {
-    node.members().any(|member| member.state.is_present() && member.address == address)
+/// I5: queues within their bounds. The tables are looked at by the node itself.
+fn check_bounds(ix: u32, stats: &Stats) -> Result<(), String> {
+    for (what, value, max) in [
+        ("updates queued", stats.updates_queued, stats.members_held + 1),
+        ("broadcasts queued", stats.broadcasts_queued, 1_024),
+        ("exchanges open", stats.exchanges_open, 64),
+        ("suspicions", stats.suspicions, stats.members_held),
+    ] {
+        if value > max {
+            return Err(format!("h{ix} has {value} {what}, more than {max}"));
+        }
+    }
+    Ok(())
 }
 
 fn check_change(
@@ -298,57 +252,4 @@ fn check_change(
         return Err("has a record that its owner never made".into());
     }
     Ok(())
-}
-
-impl Cluster {
-    /// Who of the members sees what otherwise than it is (I7), or `None`: all agree.
-    pub fn disagreement(&self) -> Option<String> {
-        let honest = |ix: &HostIx| self.liar != Some(*ix);
-        let running: Vec<_> =
-            self.hosts().filter(honest).filter(|&ix| self.is_member(ix)).collect();
-        let truth: BTreeMap<NodeId, Member> = running
-            .iter()
-            .filter_map(|&ix| self.node(ix).map(Node::local))
-            .map(|local| (local.id, local))
-            .collect();
-        for &observer in &running {
-            if self.condition(observer) != Condition::Running {
-                continue;
-            }
-            let Some(node) = self.node(observer) else { continue };
-            let held: BTreeMap<NodeId, Member> = node
-                .members()
-                .filter(|member| member.state.is_present())
-                .map(|member| (member.id, member))
-                .collect();
-            let own = node.local_claim();
-            let expected = truth.iter().filter(|(id, _)| **id != self.id(observer));
-            for (id, member) in expected {
-                let of = self.host_with(*id);
-                match held.get(id) {
-                    None => return Some(format!("h{} misses {of}", observer.0)),
-                    Some(held) if held != member => {
-                        let (is, seen) = (member.incarnation, held.incarnation);
-                        let state = held.state;
-                        return Some(format!(
-                            "h{} holds {of} {state} #{seen}, not alive #{is}",
-                            observer.0
-                        ));
-                    }
-                    Some(_) => {}
-                }
-            }
-            let ghost = held.keys().find(|id| !truth.contains_key(id));
-            if let (Some(ghost), None) = (ghost, self.liar) {
-                let of = self.host_with(*ghost);
-                return Some(format!("h{} (at {own:?}) holds the ghost {of}", observer.0));
-            }
-        }
-        None
-    }
-
-    fn host_with(&self, id: NodeId) -> String {
-        let found = self.hosts().find(|&ix| self.id(ix) == id);
-        found.map_or_else(|| id.to_string(), |ix| format!("h{}", ix.0))
-    }
 }

@@ -3,6 +3,7 @@
 mod faults;
 mod network;
 mod start;
+mod tamper;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -18,9 +19,12 @@ pub use faults::{Data, Place};
 
 use crate::check::{Checker, Violation};
 use crate::host::{Condition, Host, Input, host_of};
+use crate::liar::Liar;
 use crate::link::{Conditions, Links};
+use crate::names::Names;
 use crate::queue::Queue;
-use crate::transcript::{Detail, Transcript};
+use crate::speech::Speech;
+use crate::transcript::{Detail, LINES_KEPT, Transcript};
 
 /// Which checkers run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,6 +49,8 @@ pub struct Options {
     pub checks: Checks,
     /// What the transcript keeps.
     pub detail: Detail,
+    /// How many of its lines, the last ones.
+    pub lines: usize,
     /// A fault that all nodes have, to see that it is found.
     pub bug: Option<KnownBug>,
 }
@@ -53,7 +59,8 @@ impl Options {
     /// Checked, on a good network, with no transcript but its hash.
     pub fn new(seed: u64, config: Config) -> Self {
         let (checks, detail) = (Checks::All, Detail::Hash);
-        Self { seed, config, network: Conditions::LAN, checks, detail, bug: None }
+        let network = Conditions::LAN;
+        Self { seed, config, network, checks, detail, lines: LINES_KEPT, bug: None }
     }
 }
 
@@ -117,6 +124,16 @@ pub struct Traffic {
     pub doubled: u64,
     /// Datagrams to a place where nobody listened.
     pub to_nobody: u64,
+    /// Packets that waited on a clogged link.
+    pub clogged: u64,
+    /// Packets whose bytes were changed.
+    pub damaged: u64,
+    /// Datagrams that were recorded, and came once more later.
+    pub replayed: u64,
+    /// Datagrams of another cluster.
+    pub foreign: u64,
+    /// Packets for which a host that stood still had no room.
+    pub overflowed: u64,
 }
 
 /// What will happen.
@@ -143,9 +160,13 @@ pub struct Cluster {
     observations: Vec<Observation>,
     observing: bool,
     transcript: Transcript,
+    pub(crate) names: Names,
+    speech: Speech,
     pub(crate) checker: Option<Checker>,
     /// Whose views count for nothing.
-    pub(crate) liar: Option<HostIx>,
+    pub(crate) liar: Option<Liar>,
+    recorded: Vec<tamper::Recorded>,
+    broadcasts: u64,
     violation: Option<Violation>,
     steps: u64,
 }
@@ -161,6 +182,8 @@ impl Cluster {
             Checks::None => None,
         };
         Self {
+            names: Names::new(name.tag()),
+            speech: Speech::new(name.clone()),
             name,
             now: Instant::ZERO,
             rng,
@@ -171,9 +194,11 @@ impl Cluster {
             traffic: Traffic::default(),
             observations: Vec::new(),
             observing: true,
-            transcript: Transcript::new(options.detail),
+            transcript: Transcript::new(options.detail, options.lines),
             checker,
             liar: None,
+            recorded: Vec::new(),
+            broadcasts: 0,
             violation: None,
             steps: 0,
             options,
@@ -381,8 +406,13 @@ impl Cluster {
         match (listening, input) {
             (Some(ix), input) => self.take(ix, input),
             (None, Input::Request { asker, .. }) => self.send_reply(to, asker, None),
-            (None, Input::Datagram { bytes, .. }) => {
+            (None, Input::Datagram { from, bytes }) => {
                 self.traffic.to_nobody += 1;
+                if self.transcript.wants(Detail::Messages) {
+                    let (from, to) = (Names::address(from), Names::address(to));
+                    self.transcript
+                        .message(self.now, format_args!("nobody is at {to} to hear {from}"));
+                }
                 self.recycle(bytes);
             }
             (None, Input::Reply { .. }) => {}
@@ -398,10 +428,17 @@ impl Cluster {
 
     /// Something has come for a host: it takes it, or it waits.
     fn take(&mut self, ix: u32, input: Input) {
+        if let Input::Datagram { from, bytes } = &input
+            && self.is_lied_to(ix, *from, bytes)
+        {
+            return;
+        }
         let host = &mut self.hosts[ix as usize];
         match host.condition {
             Condition::Running => self.feed(ix, input),
-            Condition::Paused | Condition::Blocked | Condition::Stuck => host.keep_for_later(input),
+            Condition::Paused | Condition::Blocked | Condition::Stuck => {
+                self.traffic.overflowed += u64::from(!host.keep_for_later(input));
+            }
             Condition::Down => {}
         }
     }
@@ -418,6 +455,9 @@ impl Cluster {
                     checker.before_datagram(node, from, &bytes);
                 }
                 node.handle_datagram(local, from, &mut bytes);
+                if let Some(checker) = &mut self.checker {
+                    checker.after_input(node);
+                }
                 self.recycle(bytes);
             }
             Input::Request { from, asker, mut frame } => {
@@ -425,13 +465,22 @@ impl Cluster {
                 host.next_request += 1;
                 let id = RequestId(host.next_request);
                 host.askers.insert(id, asker);
+                if let Some(checker) = &mut self.checker {
+                    checker.before_request(node, &frame);
+                }
                 node.handle_request(local, from, id, &mut frame);
+                if let Some(checker) = &mut self.checker {
+                    checker.after_input(node);
+                }
             }
             Input::Reply { exchange, frame: mut reply } => {
                 if host.exchanges.remove(&exchange).is_none() {
                     return;
                 }
                 self.transcript.absorb(reply.as_deref().unwrap_or_default());
+                if let (Some(checker), Some(frame)) = (&mut self.checker, &reply) {
+                    checker.before_reply(node, frame);
+                }
                 node.handle_reply(local, exchange, reply.as_deref_mut());
             }
         }
@@ -451,8 +500,9 @@ impl Cluster {
         self.drain(ix);
         self.arm(ix);
         let host = &mut self.hosts[ix as usize];
+        let local = host.skew.local(self.now);
         if let (Some(checker), Some(node)) = (&mut self.checker, &mut host.node)
-            && let Err(what) = checker.after_step(self.now, ix, node)
+            && let Err(what) = checker.after_step(self.now, local, ix, node, &self.names)
             && self.violation.is_none()
         {
             self.violation = Some(Violation { seed: self.options.seed, at: self.now, what });
@@ -487,23 +537,16 @@ impl Cluster {
             Event::Conflict { local, .. } => (local, Seen::Conflict),
             _ => return,
         };
-        let who = self.label(subject.id);
+        if let Some(checker) = &mut self.checker {
+            let local = self.hosts[ix as usize].skew.local(self.now);
+            checker.on_event(ix, local, event, &self.names);
+        }
+        let who = self.names.id(subject.id);
         let number = subject.incarnation;
         self.transcript.event(self.now, format_args!("h{ix} sees {who} #{number} {change}"));
         if self.observing {
             let (at, subject) = (self.now, subject.id);
             self.observations.push(Observation { at, observer: HostIx(ix), subject, change });
-        }
-    }
-
-    /// How the transcript names a member: by the host that has this id now.
-    fn label(&self, id: NodeId) -> String {
-        if self.options.detail == Detail::Hash {
-            return String::new();
-        }
-        match self.hosts.iter().position(|host| host.id == id) {
-            Some(ix) => format!("h{ix}"),
-            None => id.to_string()[..8].to_owned(),
         }
     }
 }

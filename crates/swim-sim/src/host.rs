@@ -9,7 +9,7 @@ use swim_proto::NodeId;
 use swimmer::node::{ExchangeId, Node, RequestId};
 
 /// Datagrams that wait for a host that does not take them; more are lost, as in a socket's buffer.
-const INBOX_MAX: usize = 4_096;
+pub(crate) const INBOX_MAX: usize = 4_096;
 /// The port of a host's first life; each new address is one further.
 const PORT: u16 = 7_000;
 
@@ -107,7 +107,10 @@ pub(crate) struct Host {
     pub(crate) exchanges: BTreeMap<ExchangeId, Instant>,
     /// When what was sent before has left, with a limited rate.
     pub(crate) uplink_free_at: Instant,
-    pub(crate) inbox_dropped: u64,
+    /// Packets that wait at most.
+    pub(crate) inbox_max: usize,
+    /// Whether its identity is another host's.
+    pub(crate) twin: bool,
     /// What was given to it at its start, for the next one.
     pub(crate) metadata: Vec<u8>,
     pub(crate) seeds: Vec<SocketAddr>,
@@ -130,7 +133,8 @@ impl Host {
             next_request: 0,
             exchanges: BTreeMap::new(),
             uplink_free_at: Instant::ZERO,
-            inbox_dropped: 0,
+            inbox_max: INBOX_MAX,
+            twin: false,
             metadata: Vec::new(),
             seeds: Vec::new(),
         }
@@ -141,12 +145,14 @@ impl Host {
         self.node.is_some() && self.address == address
     }
 
-    pub(crate) fn keep_for_later(&mut self, input: Input) {
-        if self.inbox.len() < INBOX_MAX {
+    /// Keeps what has come for a host that stands still. Returns whether there was room.
+    #[must_use]
+    pub(crate) fn keep_for_later(&mut self, input: Input) -> bool {
+        let room = self.inbox.len() < self.inbox_max;
+        if room {
             self.inbox.push_back(input);
-        } else {
-            self.inbox_dropped += 1;
         }
+        room
     }
 
     /// The process is gone, with all that it knew and all that waited for it.

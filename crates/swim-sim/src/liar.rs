@@ -10,69 +10,96 @@ use swim_proto::{
 };
 
 use crate::cluster::{Cluster, HostIx};
+use crate::lie::Lie;
 
-/// What a liar forges. Each goes to every other host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lie {
-    /// That a host is suspect, so far above its incarnation, accused by all.
-    Suspect(HostIx, u64),
-    /// That a host is dead.
-    Dead(HostIx, u64),
-    /// That a host has left.
-    Left(HostIx, u64),
-    /// That a host is alive with a record that is not its own.
-    Alive(HostIx, u64),
-    /// That there are so many more members.
-    Phantoms(u32),
-    /// Acks, nacks and pings with random numbers.
-    Noise(u32),
-}
-
-impl Lie {
-    pub(crate) fn random(rng: &mut Xoshiro256PlusPlus, hosts: u32) -> Self {
-        let victim = HostIx(rng.random_range(0..hosts - 1));
-        let above = match rng.random_range(0..5) {
-            0 => 0,
-            1 => 1,
-            2 => 1 << 16,
-            3 => (1 << 16) + 1,
-            _ => u64::MAX,
-        };
-        match rng.random_range(0..6) {
-            0 => Self::Suspect(victim, above),
-            1 => Self::Dead(victim, above),
-            2 => Self::Left(victim, above),
-            3 => Self::Alive(victim, above),
-            4 => Self::Phantoms(rng.random_range(1..200)),
-            _ => Self::Noise(rng.random_range(1..100)),
-        }
-    }
+/// Who lies, and what it does all the time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Liar {
+    pub(crate) host: HostIx,
+    acks: bool,
+    refuses: bool,
 }
 
 impl Cluster {
     /// From now on `liar` forges, so that only what holds in spite of a liar is checked.
     pub fn trust_nobody(&mut self, liar: HostIx) {
-        self.liar = Some(liar);
+        self.liar = Some(Liar { host: liar, acks: false, refuses: false });
         if let Some(checker) = &mut self.checker {
             checker.liar = true;
         }
     }
 
-    /// The liar forges.
-    pub fn lie(&mut self, liar: HostIx, lie: &Lie) {
-        let parts = self.forge_parts(lie);
+    /// The liar forges, if there is one.
+    pub fn lie(&mut self, lie: &Lie) {
+        let Some(liar) = &mut self.liar else { return };
+        match lie {
+            Lie::AckForOthers => liar.acks = true,
+            Lie::Refuse => liar.refuses = true,
+            _ => {}
+        }
+        let from = liar.host;
+        let packets = self.forge_packets(lie);
         let hosts: Vec<SocketAddr> =
-            self.hosts().filter(|&ix| ix != liar).map(|ix| self.address(ix)).collect();
-        for &to in &hosts {
-            for message in self.forge_messages(lie) {
-                let bytes = self.encode_forged(&message, &[]);
-                self.forge(liar, to, bytes);
-            }
-            for chunk in parts.chunks(16) {
-                let bytes = self.encode_forged(&Datagram::Gossip, chunk);
-                self.forge(liar, to, bytes);
+            self.hosts().filter(|&ix| ix != from).map(|ix| self.address(ix)).collect();
+        for to in hosts {
+            for bytes in &packets {
+                self.forge(from, to, bytes.clone());
             }
         }
+    }
+
+    /// What the liar does with a packet that came for it, if that is not what all do. Returns
+    /// whether the packet is done with.
+    pub(crate) fn is_lied_to(&mut self, ix: u32, from: SocketAddr, bytes: &[u8]) -> bool {
+        let Some(liar) = self.liar.filter(|liar| liar.host.0 == ix) else { return false };
+        if !liar.acks && !liar.refuses {
+            return false;
+        }
+        let (mut read, mut scratch) = (bytes.to_vec(), Vec::new());
+        let mut codec = BincodeCodec::new(self.name.clone());
+        let Ok(packet) = codec.decode_datagram(&mut read, &mut scratch) else { return false };
+        match packet.message {
+            Datagram::PingReq { seq, .. } => {
+                if liar.acks {
+                    let ack = self.encode_forged(&Datagram::Ack { seq, note: None }, &[]);
+                    self.forge(liar.host, from, ack);
+                }
+                true
+            }
+            Datagram::RecordRequest { .. } => liar.refuses,
+            _ => false,
+        }
+    }
+
+    fn forge_packets(&mut self, lie: &Lie) -> Vec<Vec<u8>> {
+        if let Lie::Garbage(count) = *lie {
+            return (0..count).map(|_| self.forge_garbage()).collect();
+        }
+        let messages = self.forge_messages(lie);
+        let parts = self.forge_parts(lie);
+        let alone = messages.iter().map(|message| self.encode_forged(message, &[]));
+        let gossip = parts.chunks(16).map(|chunk| self.encode_forged(&Datagram::Gossip, chunk));
+        alone.chain(gossip).collect()
+    }
+
+    /// A datagram that passes its check, and says what nobody can read: random bytes as its parts,
+    /// or as a member's record.
+    fn forge_garbage(&mut self) -> Vec<u8> {
+        let length = self.rng.random_range(0..700);
+        let garbage: Vec<u8> = (0..length).map(|_| self.rng.random()).collect();
+        let mut codec = BincodeCodec::new(self.name.clone());
+        let (mut out, limit) = (Vec::new(), 1_400);
+        if codec.begin_datagram(&Datagram::Gossip, limit, &mut out).is_ok() {
+            if self.rng.random_range(0..2) == 0 {
+                out.extend_from_slice(&garbage);
+            } else {
+                let id = NodeId::from_bytes(self.rng.random());
+                let part = Part::Alive { id, incarnation: Incarnation(1), record: &garbage };
+                let _: Fit = codec.push(&part, limit, &mut out);
+            }
+            codec.finish(&mut out);
+        }
+        out
     }
 
     fn forge_messages(&mut self, lie: &Lie) -> Vec<Datagram<'static>> {
@@ -80,7 +107,7 @@ impl Cluster {
         let number = |rng: &mut Xoshiro256PlusPlus| swim_proto::Seq(rng.random());
         (0..count)
             .map(|n| match n % 3 {
-                0 => Datagram::Ack { seq: number(&mut self.rng) },
+                0 => Datagram::Ack { seq: number(&mut self.rng), note: None },
                 1 => Datagram::Nack { seq: number(&mut self.rng) },
                 _ => Datagram::Leave {
                     seq: number(&mut self.rng),
@@ -108,7 +135,7 @@ impl Cluster {
                     Forged::Alive((id, Incarnation(1)), n as u8)
                 })
                 .collect(),
-            Lie::Noise(_) => Vec::new(),
+            Lie::Noise(_) | Lie::Garbage(_) | Lie::AckForOthers | Lie::Refuse => Vec::new(),
         }
     }
 

@@ -22,18 +22,33 @@
 
 mod check;
 mod cluster;
+mod fault;
 mod host;
 mod liar;
+mod lie;
 mod link;
+mod names;
+mod panics;
 mod plan;
 mod queue;
+mod shrink;
+#[cfg(feature = "cli")]
+mod soak;
+mod speech;
+mod sweep;
 mod transcript;
+mod words;
 
 pub use check::Violation;
 pub use cluster::{Checks, Cluster, Data, HostIx, Observation, Options, Place, Seen, Traffic};
+pub use fault::{Fault, Isolation};
 pub use host::{Condition, Skew};
-pub use liar::Lie;
-pub use link::{Conditions, Links};
-pub use plan::{Fault, Isolation, Outcome, Plan, Sightings};
+pub use lie::Lie;
+pub use link::{Conditions, Links, Tampering};
+pub use plan::{Outcome, Plan, Sightings, Size};
+#[cfg(feature = "cli")]
+pub use soak::{SoakArgs, run as run_soak};
+pub use sweep::{Band, Failure, Summary};
 pub use swim_membership::KnownBug;
 pub use transcript::{Detail, Transcript};
+pub use words::TextError;

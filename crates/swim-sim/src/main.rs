@@ -1,20 +1,27 @@
-//! Measures what a setting does before it is shipped: experiments on clusters of real nodes under
-//! one virtual clock. Each prints a table, and writes JSON and a plot where asked.
+//! The simulator's program: experiments that measure what a setting does before it is shipped, and
+//! random plans of faults that are checked at every step.
+
+#![forbid(unsafe_code)]
 
 mod experiments;
 
 use std::io::{self, Write};
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use swim_sim::SoakArgs;
 
-use experiments::{Report, churn, detect, interval, loss, partition, pause, scale, threshold};
+use experiments::{
+    Common, Report, churn, detect, interval, loss, partition, pause, scale, threshold,
+};
 
-/// Experiments on simulated clusters of swimmer's real nodes.
+/// Simulated clusters of swimmer's real nodes, under one virtual clock.
 ///
-/// The same seed gives the same results, on any machine and any number of threads; only what is
-/// said of speed and memory differs. Bytes are IP bytes: a datagram's payload and 28 for the
-/// headers of IPv4 and UDP (48 with IPv6). Exchanges over TCP are counted apart: their frames, and
-/// 52 bytes for each packet, the 9 that carry nothing included.
+/// An experiment prints a table, and writes JSON and a plot where asked. The same seed gives the
+/// same results, on any machine and any number of threads; only what is said of speed and memory
+/// differs. Bytes are IP bytes: a datagram's payload and 28 for the headers of IPv4 and UDP (48 with
+/// IPv6). Exchanges over TCP are counted apart: their frames, and 52 bytes for each packet, the 9
+/// that carry nothing included.
 #[derive(Parser)]
 #[command(name = "swim-sim", version)]
 struct Cli {
@@ -40,42 +47,31 @@ enum Command {
     Partition(partition::Args),
     /// What large clusters cost, in traffic, memory and time.
     Scale(scale::Args),
+    /// Run random plans of faults by seeds, and check every step.
+    Soak(SoakArgs),
 }
 
-impl Command {
-    fn run(&self) -> anyhow::Result<Report> {
-        match self {
-            Self::Detect(args) => detect::run(args),
-            Self::Interval(args) => interval::run(args),
-            Self::Threshold(args) => threshold::run(args),
-            Self::Pause(args) => pause::run(args),
-            Self::Loss(args) => loss::run(args),
-            Self::Churn(args) => churn::run(args),
-            Self::Partition(args) => partition::run(args),
-            Self::Scale(args) => scale::run(args),
-        }
-    }
-
-    fn common(&self) -> &experiments::Common {
-        match self {
-            Self::Detect(args) => &args.common,
-            Self::Interval(args) => &args.common,
-            Self::Threshold(args) => &args.common,
-            Self::Pause(args) => &args.common,
-            Self::Loss(args) => &args.common,
-            Self::Churn(args) => &args.common,
-            Self::Partition(args) => &args.common,
-            Self::Scale(args) => &args.common,
-        }
-    }
-}
-
-fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<ExitCode> {
     let cli = Cli::parse();
-    let report = cli.command.run()?;
+    let (report, common) = match &cli.command {
+        Command::Detect(args) => (detect::run(args)?, &args.common),
+        Command::Interval(args) => (interval::run(args)?, &args.common),
+        Command::Threshold(args) => (threshold::run(args)?, &args.common),
+        Command::Pause(args) => (pause::run(args)?, &args.common),
+        Command::Loss(args) => (loss::run(args)?, &args.common),
+        Command::Churn(args) => (churn::run(args)?, &args.common),
+        Command::Partition(args) => (partition::run(args)?, &args.common),
+        Command::Scale(args) => (scale::run(args)?, &args.common),
+        Command::Soak(args) => return Ok(swim_sim::run_soak(args)),
+    };
+    print(&report, common)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(report: &Report, common: &Common) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     for table in &report.tables {
         writeln!(out, "{table}")?;
     }
-    report.write_files(cli.command.common())
+    report.write_files(common)
 }

@@ -6,7 +6,7 @@ use std::fmt::{self, Write};
 use swim_membership::Instant;
 
 /// Lines that are kept for the report of a failure.
-const KEPT: usize = 2_000;
+pub(crate) const LINES_KEPT: usize = 2_000;
 
 /// Which lines are kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,6 +24,7 @@ pub enum Detail {
 #[derive(Clone, Debug)]
 pub struct Transcript {
     detail: Detail,
+    kept: usize,
     hash: u64,
     lines: VecDeque<String>,
     /// How many lines there were, those that are not kept any more too.
@@ -32,9 +33,20 @@ pub struct Transcript {
 }
 
 impl Transcript {
-    pub(crate) fn new(detail: Detail) -> Self {
+    /// Keeps the last `kept` lines.
+    pub(crate) fn new(detail: Detail, kept: usize) -> Self {
         let hash = 0xcbf2_9ce4_8422_2325;
-        Self { detail, hash, lines: VecDeque::new(), written: 0, scratch: String::new() }
+        Self { detail, kept, hash, lines: VecDeque::new(), written: 0, scratch: String::new() }
+    }
+
+    /// Whether lines of this detail are kept: else they need not be made.
+    pub(crate) fn wants(&self, detail: Detail) -> bool {
+        self.detail as u8 >= detail as u8
+    }
+
+    /// How many lines there were, those that are not kept any more too.
+    pub fn written(&self) -> u64 {
+        self.written
     }
 
     /// A hash of everything that happened, messages to the byte.
@@ -77,7 +89,7 @@ impl Transcript {
     }
 
     fn write(&mut self, detail: Detail, at: Instant, line: fmt::Arguments<'_>) {
-        if (self.detail as u8) < detail as u8 {
+        if !self.wants(detail) {
             return;
         }
         self.scratch.clear();
@@ -85,7 +97,7 @@ impl Transcript {
         // Writing to a string cannot fail.
         let _ = write!(self.scratch, "{:>4}.{:03} ", micros / 1_000_000, micros / 1_000 % 1_000);
         let _ = self.scratch.write_fmt(line);
-        if self.lines.len() == KEPT {
+        if self.lines.len() >= self.kept {
             self.lines.pop_front();
         }
         self.written += 1;

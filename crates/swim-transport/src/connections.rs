@@ -171,6 +171,10 @@ mod tests {
         its_turn.unwrap()
     }
 
+    async fn next_end(connections: &mut Connections) -> Option<End> {
+        tokio::time::timeout(PATIENCE, connections.next_end()).await.expect("one ends at once")
+    }
+
     async fn pass(duration: Duration) {
         tokio::time::advance(duration).await;
     }
@@ -196,7 +200,7 @@ mod tests {
         pass(PATIENCE / 2).await;
         connections.displace(Instant::now());
         assert!(connections.is_one_leaving() && !connections.has_room());
-        assert_eq!(connections.next_end().await, Some(End::Displaced));
+        assert_eq!(next_end(&mut connections).await, Some(End::Displaced));
         assert!(!connections.is_one_leaving() && connections.has_room());
         assert_eq!(holders(&connections), [address(2)]);
     }
@@ -209,7 +213,7 @@ mod tests {
         start(&mut connections, 2);
         pass(PATIENCE).await;
         connections.displace(Instant::now());
-        assert_eq!(connections.next_end().await, Some(End::Displaced));
+        assert_eq!(next_end(&mut connections).await, Some(End::Displaced));
         assert_eq!(holders(&connections), [address(1), address(2)]);
     }
 
@@ -233,7 +237,7 @@ mod tests {
     async fn a_connection_that_panics_frees_its_place() {
         let mut connections = Connections::new(1, PATIENCE);
         connections.start(address(1), |_| async { panic!("a framing of somebody else") });
-        assert_eq!(connections.next_end().await, Some(End::Broken));
+        assert_eq!(next_end(&mut connections).await, Some(End::Broken));
         assert!(connections.has_room() && holders(&connections).is_empty());
     }
 }

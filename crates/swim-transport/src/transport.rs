@@ -22,7 +22,8 @@ pub trait Transport: Send + Sync + 'static {
     /// length.
     fn max_datagram(&self) -> usize;
 
-    /// Sends a datagram. That it was sent does not mean that it arrives.
+    /// Sends a datagram. That it was sent does not mean that it arrives. It does not wait for
+    /// long, for whoever sends also has probes to answer: what finds no room soon is lost.
     ///
     /// # Errors
     /// When it could not be sent: too long, no route, closed.

@@ -28,11 +28,11 @@ pub struct UdpTcpConfig {
     /// Incoming connections at once, at least 1. Default 128. Further ones wait in the backlog.
     pub connections_max: usize,
     /// How long a peer may take to send its request, and to read its reply, while others wait for
-    /// its place. Default 250 ms. A shorter time frees places sooner when somebody holds all of
+    /// its place. Default 150 ms. A shorter time frees places sooner when somebody holds all of
     /// them on purpose, a longer one spares peers on slow lines and busy machines.
     pub patience: Duration,
-    /// How long a request may take to arrive even if nobody waits, and then its reply to be made
-    /// and written. Default 10 s.
+    /// How long a request may take to arrive even if nobody waits, its reply to be made, and to be
+    /// written: each of the three. Default 10 s.
     pub request_timeout: Duration,
 }
 
@@ -42,7 +42,7 @@ impl Default for UdpTcpConfig {
             backlog: 1_024,
             receive_buffer: 1 << 20,
             connections_max: 128,
-            patience: Duration::from_millis(250),
+            patience: Duration::from_millis(150),
             request_timeout: Duration::from_secs(10),
         }
     }

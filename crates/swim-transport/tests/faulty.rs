@@ -139,7 +139,8 @@ async fn a_cut_that_comes_meanwhile_holds_back_the_reply() {
         control.heal();
     };
     let start = Instant::now();
-    let (reply, ()) = tokio::join!(ask, meanwhile);
+    let both = timeout(2 * LONG, async { tokio::join!(ask, meanwhile) });
+    let (reply, ()) = both.await.unwrap();
     assert_eq!(reply.unwrap().unwrap(), b"reply");
     assert!(start.elapsed() >= LONG);
 }
@@ -168,7 +169,8 @@ async fn an_isolated_end_neither_sends_nor_hears_and_takes_requests_when_it_is_b
         control.heal();
         faulty.accept().await.unwrap().responder.reply(b"reply".to_vec());
     };
-    let (reply, ()) = tokio::join!(ask, heal_and_answer);
+    let both = timeout(2 * LONG, async { tokio::join!(ask, heal_and_answer) });
+    let (reply, ()) = both.await.unwrap();
     assert_eq!(reply.unwrap().unwrap(), b"reply");
 }
 
@@ -196,7 +198,8 @@ async fn closing_ends_what_a_cut_or_a_delay_holds_and_makes_later_sends_errors()
             faulty.close().await;
         };
         let ask = faulty.exchange(plain.local_addr(), b"request".to_vec());
-        let (reply, ()) = tokio::join!(ask, close);
+        let both = timeout(2 * LONG, async { tokio::join!(ask, close) });
+        let (reply, ()) = both.await.unwrap();
         assert_eq!(reply.unwrap_err().kind(), ErrorKind::NotConnected);
         assert!(faulty.send_to(b"late", plain.local_addr()).await.is_err());
     }

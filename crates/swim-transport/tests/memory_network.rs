@@ -127,7 +127,8 @@ async fn an_exchange_that_is_cut_meanwhile_ends_when_the_cut_does() {
         network.heal();
     };
     let start = Instant::now();
-    let (reply, ()) = tokio::join!(ask, meanwhile);
+    let both = timeout(2 * LONG, async { tokio::join!(ask, meanwhile) });
+    let (reply, ()) = both.await.unwrap();
     assert_eq!(reply.unwrap().unwrap(), b"reply");
     assert!(start.elapsed() >= LONG);
 }
@@ -213,7 +214,7 @@ async fn datagrams_and_requests_beyond_the_bound_are_dropped_and_counted() {
         asks.spawn(async move { one.exchange(to, b"request".to_vec()).await });
     }
     for _ in 0..5 {
-        let refused = asks.join_next().await.unwrap().unwrap();
+        let refused = timeout(LONG, asks.join_next()).await.unwrap().unwrap().unwrap();
         assert_eq!(refused.unwrap_err().kind(), ErrorKind::ConnectionRefused);
     }
     assert_eq!(network.stats().requests_refused, 5);
@@ -232,7 +233,8 @@ async fn an_asker_learns_that_its_request_was_closed_away() {
         tokio::task::yield_now().await;
         two.close().await;
     };
-    let (waiting, ()) = tokio::join!(waiting, close);
+    let both = timeout(LONG, async { tokio::join!(waiting, close) });
+    let (waiting, ()) = both.await.unwrap();
     assert_eq!(waiting.unwrap_err().kind(), ErrorKind::ConnectionReset);
 
     let taken = one.exchange(three.local_addr(), b"request".to_vec());
@@ -241,7 +243,8 @@ async fn an_asker_learns_that_its_request_was_closed_away() {
         three.close().await;
         drop(incoming);
     };
-    let (taken, ()) = tokio::join!(taken, take);
+    let both = timeout(LONG, async { tokio::join!(taken, take) });
+    let (taken, ()) = both.await.unwrap();
     assert_eq!(taken.unwrap_err().kind(), ErrorKind::ConnectionReset);
 }
 
@@ -254,7 +257,9 @@ async fn closing_ends_an_exchange_that_hangs_in_a_cut() {
         tokio::time::sleep(LONG).await;
         one.close().await;
     };
-    let (hangs, ()) = tokio::join!(one.exchange(two.local_addr(), b"request".to_vec()), close);
+    let ask = one.exchange(two.local_addr(), b"request".to_vec());
+    let both = timeout(2 * LONG, async { tokio::join!(ask, close) });
+    let (hangs, ()) = both.await.unwrap();
     assert_eq!(hangs.unwrap_err().kind(), ErrorKind::NotConnected);
 }
 
@@ -264,7 +269,8 @@ async fn a_request_comes_from_a_passing_port() {
     let [one, two] = bind(&network);
     let ask = one.exchange(two.local_addr(), b"request".to_vec());
     let answer = async { two.accept().await.unwrap().from };
-    let (_, from) = tokio::join!(ask, answer);
+    let both = timeout(LONG, async { tokio::join!(ask, answer) });
+    let (_, from) = both.await.unwrap();
     assert_eq!(from.ip(), one.local_addr().ip());
     assert_ne!(from.port(), one.local_addr().port());
 }

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Parser, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
 use swimmer::Profile;
 
 use crate::report;
@@ -25,6 +26,7 @@ pub(crate) enum Format {
 #[derive(Debug, Parser)]
 #[command(
     name = "swimmer",
+    bin_name = "swimmer",
     version,
     after_help = "\
 Examples:
@@ -32,29 +34,37 @@ Examples:
   swimmer _data2 cluster1 127.0.0.1:2562 127.0.0.1:2552   another, with the first as its seed
   swimmer demo                                            a whole cluster, broken before your eyes
 
-A folder named like a command is written ./demo."
+A folder named like a command is written ./demo.
+
+Events go to standard output; what the node says of itself, to standard error. Ctrl-C or SIGTERM
+leaves gently; once more stops at once. The exit code is 0 after a leave, 2 for a command line that
+is wrong in itself (and nothing was written), 1 where something else is wrong: the address, the
+data folder."
 )]
 pub(crate) struct AgentArgs {
     /// Folder that keeps this node's identity; made if it is not there
     #[arg(env = "SWIMMER_DATA_DIR")]
     pub(crate) data_dir: PathBuf,
-    /// Name of the cluster; nodes of other names are ignored
+    /// Name of the cluster, 1 to 64 bytes; nodes of other names are ignored
     #[arg(env = "SWIMMER_CLUSTER")]
     pub(crate) cluster: String,
-    /// Address to listen on; port 0 lets the system choose
-    #[arg(env = "SWIMMER_LISTEN")]
+    /// Address to listen on, IP:PORT; port 0 lets the system choose, 0.0.0.0 takes all interfaces
+    #[arg(env = "SWIMMER_LISTEN", value_parser = address)]
     pub(crate) listen: SocketAddr,
-    /// Nodes to join by, each HOST:PORT; retried until one answers
-    #[arg(env = "SWIMMER_SEEDS", value_delimiter = ',')]
+    /// Nodes to join by, each HOST:PORT; retried until one answers (the variable: comma between)
+    #[arg(value_name = "SEED", env = "SWIMMER_SEEDS")]
     pub(crate) seeds: Vec<String>,
-    /// Tell the others KEY=VALUE about this node; may be given more than once
-    #[arg(long = "tag", value_name = "KEY=VALUE", env = "SWIMMER_TAGS", value_delimiter = ',')]
+    /// Tell the others KEY=VALUE about this node; may be given more than once, 512 bytes in all
+    /// (the variable: comma between)
+    #[arg(long = "tag", value_name = "KEY=VALUE", env = "SWIMMER_TAGS")]
+    tag_texts: Vec<String>,
+    #[arg(skip)]
     pub(crate) tags: Vec<Tag>,
-    /// Name of this node, for people [default: none]
+    /// Name of this node, for people, up to 128 bytes [default: none]
     #[arg(long, env = "SWIMMER_NAME", default_value = "", hide_default_value = true)]
     pub(crate) name: String,
     /// Address at which the others reach this node, where that is not the one listened on
-    #[arg(long, value_name = "ADDRESS", env = "SWIMMER_ADVERTISE")]
+    #[arg(long, value_name = "ADDRESS", env = "SWIMMER_ADVERTISE", value_parser = address)]
     pub(crate) advertise: Option<SocketAddr>,
     /// Timing: lan, fast, local or wan
     #[arg(long, env = "SWIMMER_PROFILE", default_value = "lan")]
@@ -64,9 +74,46 @@ pub(crate) struct AgentArgs {
     pub(crate) format: Format,
 }
 
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "an address is IP:PORT, as in 127.0.0.1:2552 or [::1]:2552".into())
+}
+
+impl AgentArgs {
+    fn try_parse(arguments: Vec<OsString>) -> Result<Self, clap::Error> {
+        let mut command = Self::command();
+        let matches = command.try_get_matches_from_mut(arguments)?;
+        let mut args = Self::from_arg_matches(&matches)?;
+        // A variable holds a list in one text; a value on the command line is one, commas included.
+        let of_variable = |id| matches.value_source(id) == Some(ValueSource::EnvVariable);
+        if of_variable("seeds") {
+            args.seeds = list(&args.seeds.concat());
+        }
+        if of_variable("tag_texts") {
+            args.tag_texts = list(&args.tag_texts.concat());
+        }
+        let tags = args.tag_texts.iter().map(|text| text.parse().map_err(|wrong| (text, wrong)));
+        args.tags = tags.collect::<Result<_, (&String, String)>>().map_err(|(text, wrong)| {
+            command.error(ErrorKind::ValueValidation, format!("invalid tag '{text}': {wrong}"))
+        })?;
+        Ok(args)
+    }
+
+    /// Whether the start waits for the seeds' names: the route to the first says which address of
+    /// this machine the others reach.
+    pub(crate) fn resolves_first(&self) -> bool {
+        self.listen.ip().is_unspecified() && self.advertise.is_none() && !self.seeds.is_empty()
+    }
+}
+
+/// The parts of a list with commas, without empty ones.
+fn list(text: &str) -> Vec<String> {
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    parts.map(str::to_owned).collect()
+}
+
 /// Runs a whole cluster in this process on loopback, and breaks it before your eyes.
 #[derive(Debug, Parser)]
-#[command(name = "swimmer demo", version)]
+#[command(name = "swimmer demo", bin_name = "swimmer demo", version)]
 pub(crate) struct DemoArgs {
     /// How many nodes, 4 to 16
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(4..=16))]
@@ -87,7 +134,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Invocation
         arguments.remove(1);
         DemoArgs::try_parse_from(arguments).map(Invocation::Demo)
     } else {
-        AgentArgs::try_parse_from(arguments).map(|args| Invocation::Agent(Box::new(args)))
+        AgentArgs::try_parse(arguments).map(|args| Invocation::Agent(Box::new(args)))
     };
     parsed.unwrap_or_else(|error| Invocation::Exit(explain(&error)))
 }
@@ -104,6 +151,5 @@ fn explain(error: &clap::Error) -> ExitCode {
     let wrong: Vec<&str> = lines.map(str::trim).collect();
     let wrong = wrong.join(" ");
     let wrong = wrong.strip_prefix("error: ").unwrap_or(&wrong);
-    report::complain(&format!("{wrong}; try 'swimmer --help'"));
-    ExitCode::from(2)
+    report::complain_of_usage(wrong)
 }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use swimmer::{Event, Member, Snapshot};
 
+use crate::escape::escape_json;
 use crate::tags;
 
 #[derive(Serialize)]
@@ -125,8 +126,9 @@ impl JsonWriter {
     ) -> io::Result<()> {
         self.seq += 1;
         let time = format!("{:.3}", Timestamp::now());
-        serde_json::to_writer(&mut *out, &make(self.seq, time))?;
-        out.write_all(b"\n")?;
+        let json = serde_json::to_string(&make(self.seq, time))?;
+        // In one piece, so that nobody reads half a line.
+        out.write_all(format!("{}\n", escape_json(&json)).as_bytes())?;
         out.flush()
     }
 }

@@ -1,41 +1,86 @@
 //! The agent's main job: be a member, and say what it sees until it is asked to leave.
 
-use std::collections::BTreeMap;
-use std::io::{self, StdoutLock};
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use swimmer::{
-    AdvertisedBy, Change, Cluster, Event, Member, NodeId, Notice, RefusalReason, Snapshot, State,
-    Subscription, Update,
-};
-use tokio::time::timeout;
+use swimmer::{Cluster, RecordError, StartError};
+use tokio::task::{JoinError, JoinHandle, spawn_blocking};
+use tokio::time::{sleep, timeout};
 
-use crate::args::{AgentArgs, Format};
-use crate::json::JsonWriter;
-use crate::report::{complain, say};
-use crate::signals::Signals;
+use crate::args::AgentArgs;
+use crate::narrator::Narrator;
+use crate::printer::Printer;
+use crate::reader;
+use crate::report::{complain, complain_of_usage, tell};
+use crate::signals::{INTERRUPTED, Signals};
 use crate::tags;
-use crate::text::TextWriter;
 
-/// How long a leave may take.
-const LEAVE_MAX: Duration = Duration::from_secs(2);
+/// A start that takes longer is explained.
+const SLOW: Duration = Duration::from_secs(1);
+/// How long leaving and stopping may take. With the last words it is two seconds at most.
+const LEAVE_MAX: Duration = Duration::from_millis(1_500);
+/// How long the last words may take on each output.
+const LAST_WORDS_MAX: Duration = Duration::from_millis(200);
 
-/// Runs the agent. One thread is enough: it waits nearly all the time.
+/// Runs the agent. The node has one thread, which waits nearly all the time; what it says is
+/// written by others, so that a terminal that is held up does not hold up the node.
 pub(crate) fn main(args: AgentArgs) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let result = match runtime {
-        Ok(runtime) => runtime.block_on(run(args)),
-        Err(error) => Err(error.to_string()),
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error.to_string()),
     };
-    result.unwrap_or_else(|error| {
-        complain(&error);
-        ExitCode::FAILURE
-    })
+    let code = runtime.block_on(run(args));
+    // Threads may still wait for a name server, or for somebody to read a full pipe.
+    runtime.shutdown_background();
+    code
 }
 
-async fn run(args: AgentArgs) -> Result<ExitCode, String> {
-    let mut signals = Signals::new().map_err(|error| error.to_string())?;
+async fn run(args: AgentArgs) -> ExitCode {
+    let mut signals = match Signals::new() {
+        Ok(signals) => signals,
+        Err(error) => return fail(&error.to_string()),
+    };
+    let slow = args.resolves_first().then(|| tokio::spawn(say_if_slow()));
+    let started = tokio::select! {
+        // Nobody knows this node yet: there is nothing to leave.
+        _ = signals.next() => return ExitCode::SUCCESS,
+        started = start(&args) => started,
+    };
+    if let Some(slow) = slow {
+        slow.abort();
+    }
+    let cluster = match started {
+        Ok(cluster) => cluster,
+        Err(error) => return refuse(&error),
+    };
+    let (events, printer) = (cluster.subscribe(), Printer::new(args.format));
+    tokio::spawn(Narrator::new(&cluster, &args).run());
+    let mut printing = spawn_blocking(move || printer.print_all(events));
+
+    let (code, printing) = tokio::select! {
+        signal = signals.next() => {
+            end_echo(signal).await;
+            (ExitCode::SUCCESS, Some(printing))
+        }
+        ended = &mut printing => (code_of(ended).await, None),
+        () = reader::gone() => (ExitCode::SUCCESS, Some(printing)),
+    };
+    tokio::select! {
+        code = signals.next() => ExitCode::from(code),
+        () = leave(&cluster, printing) => code,
+    }
+}
+
+/// Only name servers can make a start slow.
+async fn say_if_slow() {
+    sleep(SLOW).await;
+    tell("resolving the seeds, to find the address at which the others reach this node".into())
+        .await;
+}
+
+async fn start(args: &AgentArgs) -> Result<Cluster, StartError> {
     let mut builder = Cluster::builder(&args.cluster)
         .data_dir(&args.data_dir)
         .listen(args.listen)
@@ -46,180 +91,62 @@ async fn run(args: AgentArgs) -> Result<ExitCode, String> {
     if let Some(address) = args.advertise {
         builder = builder.advertise(address);
     }
-    let cluster = builder.start().await.map_err(|error| error.to_string())?;
-    say_start(&cluster, &args);
-    tokio::spawn(say_notices(cluster.clone(), args.cluster.clone()));
-
-    let mut printer = Printer::new(args.format);
-    let mut events = cluster.subscribe();
-    tokio::select! {
-        _ = signals.next() => {}
-        // Nobody reads any more: that is a reason to leave, not to panic.
-        _ = printer.print_all(&mut events) => {}
-    }
-    tokio::select! {
-        code = signals.next() => return Ok(ExitCode::from(code)),
-        () = leave(&cluster) => {}
-    }
-    Ok(ExitCode::SUCCESS)
+    builder.start().await
 }
 
-async fn leave(cluster: &Cluster) {
-    match timeout(LEAVE_MAX, cluster.leave()).await {
-        Ok(Ok(report)) => {
-            say(&format!("left; {} of {} peers know", report.acknowledged, report.told));
+/// Why there is no node: 2 for what the command line alone shows to be wrong, 1 for the rest.
+fn refuse(error: &StartError) -> ExitCode {
+    match error {
+        StartError::Record(RecordError::MetadataTooLong(length)) => {
+            complain_of_usage(&format!("the tags take {length} bytes; 512 bytes is the most"))
         }
-        Ok(Err(error)) => complain(&error.to_string()),
-        Err(_) => complain("the leave took too long; the others will find out by themselves"),
+        StartError::ClusterName(_) | StartError::Record(_) | StartError::Seed(_) => {
+            complain_of_usage(&error.to_string())
+        }
+        _ => fail(&error.to_string()),
     }
-    cluster.shutdown().await;
 }
 
-fn say_start(cluster: &Cluster, args: &AgentArgs) {
-    let local = cluster.local();
-    let name = if local.name.is_empty() { "-" } else { &local.name };
-    let how = match cluster.advertised_by() {
-        AdvertisedBy::Given => " (as given)",
-        AdvertisedBy::Listen => "",
-        AdvertisedBy::RouteToSeed => " (this machine's on the route to the first seed)",
-        AdvertisedBy::FirstAddress => " (this machine's first that is not loopback)",
-        AdvertisedBy::Loopback => " (this machine has only loopback)",
+fn fail(wrong: &str) -> ExitCode {
+    complain(wrong);
+    ExitCode::FAILURE
+}
+
+/// The printing has ended before anybody asked. That nobody reads any more is a reason to leave,
+/// no failure.
+async fn code_of(printed: Result<io::Result<()>, JoinError>) -> ExitCode {
+    let wrong = match printed {
+        Ok(Ok(())) => "the node has stopped".to_owned(),
+        Ok(Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => return ExitCode::SUCCESS,
+        Ok(Err(error)) => format!("cannot write to standard output: {error}"),
+        Err(error) => error.to_string(),
     };
-    say(&format!(
-        "swimmer {} id {} name {name} cluster {} address {}{how} preset {}",
-        env!("CARGO_PKG_VERSION"),
-        local.id,
-        args.cluster,
-        local.address,
-        args.profile,
-    ));
+    let _ = timeout(LAST_WORDS_MAX, spawn_blocking(move || complain(&wrong))).await;
+    ExitCode::FAILURE
 }
 
-async fn say_notices(cluster: Cluster, own: String) {
-    let mut notices = cluster.notices();
-    // The node is not kept running by whoever only listens.
-    drop(cluster);
-    while let Some(notice) = notices.recv().await {
-        say(&describe(&notice, &own));
+/// A terminal shows a Ctrl-C as `^C` and stays in that line.
+async fn end_echo(signal: u8) {
+    if signal == INTERRUPTED && io::stderr().is_terminal() {
+        let _ = timeout(LAST_WORDS_MAX, tell(String::new())).await;
     }
 }
 
-fn describe(notice: &Notice, own: &str) -> String {
-    match notice {
-        Notice::JoinRefused { by, cluster, reason: RefusalReason::OtherCluster } => {
-            format!("{by} refused us: it belongs to the cluster '{cluster}', this node to '{own}'")
-        }
-        Notice::JoinRefused { by, reason, .. } => {
-            let why = match reason {
-                RefusalReason::Full => "its cluster is full",
-                RefusalReason::Versions => "it speaks other versions of the protocol",
-                RefusalReason::NotRunning => "it is leaving",
-                _ => "for a reason of a later version",
-            };
-            format!("{by} refused us: {why}")
-        }
-        Notice::ForeignJoin { from, cluster } => format!(
-            "refused {from}: it means the cluster '{cluster}', this node belongs to '{own}'"
-        ),
-        Notice::ForeignDatagram { from } => {
-            format!("a datagram from {from} is of another cluster, or damaged; ignored")
-        }
-        Notice::SeedUnresolved { seed, error } => {
-            format!("cannot resolve the seed {seed}: {error}; trying again")
-        }
-        Notice::JoinedBy { seed } => format!("joined by {seed}"),
-        _ => "something of a later version happened".into(),
+/// Leaves, stops the node, and lets the printer finish what it has begun.
+async fn leave(cluster: &Cluster, printing: Option<JoinHandle<io::Result<()>>>) {
+    let leaving = timeout(LEAVE_MAX, async {
+        let left = cluster.leave().await;
+        cluster.shutdown().await;
+        left
+    });
+    let words = match leaving.await {
+        Ok(Ok(report)) if report.told == 0 => "left; there was nobody to tell".to_owned(),
+        Ok(Ok(report)) => format!("left; {} of {} peers know", report.acknowledged, report.told),
+        Ok(Err(error)) => format!("swimmer: cannot leave: {error}"),
+        Err(_) => "swimmer: stopped before the leave was done".to_owned(),
+    };
+    if let Some(printing) = printing {
+        let _ = timeout(LAST_WORDS_MAX, printing).await;
     }
-}
-
-/// Prints events, and keeps the members as they were at each of them.
-struct Printer {
-    writer: Writer,
-    out: StdoutLock<'static>,
-}
-
-enum Writer {
-    Text(TextWriter),
-    Json(JsonWriter),
-}
-
-impl Printer {
-    fn new(format: Format) -> Self {
-        let writer = match format {
-            Format::Text => Writer::Text(TextWriter::new()),
-            Format::Json => Writer::Json(JsonWriter::default()),
-        };
-        Self { writer, out: io::stdout().lock() }
-    }
-
-    /// Prints until the node stops, or nobody reads.
-    async fn print_all(&mut self, events: &mut Subscription) -> io::Result<()> {
-        let start = events.snapshot().clone();
-        let mut view = View::new(&start);
-        // Met before this began to listen.
-        let met: Vec<Member> = start.present().cloned().collect();
-        for member in met {
-            self.event(&Event::Joined(member), &view)?;
-        }
-        while let Some(Update { change, .. }) = events.recv().await {
-            match change {
-                Change::Event(event) => {
-                    view.apply(&event);
-                    self.event(&event, &view)?;
-                }
-                Change::Resync(snapshot) => {
-                    view = View::new(&snapshot);
-                    match &mut self.writer {
-                        Writer::Text(writer) => writer.resync(&mut self.out, &view.rows())?,
-                        Writer::Json(writer) => writer.resync(&mut self.out, &snapshot)?,
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn event(&mut self, event: &Event, view: &View) -> io::Result<()> {
-        match &mut self.writer {
-            Writer::Text(writer) => writer.event(&mut self.out, event, &view.rows()),
-            Writer::Json(writer) => writer.event(&mut self.out, event, view.present()),
-        }
-    }
-}
-
-/// The members as the events so far have told of them.
-struct View {
-    local: Member,
-    members: BTreeMap<NodeId, Member>,
-}
-
-impl View {
-    fn new(snapshot: &Snapshot) -> Self {
-        let members = snapshot.members().iter().map(|member| (member.id, member.clone()));
-        Self { local: snapshot.local().clone(), members: members.collect() }
-    }
-
-    fn apply(&mut self, event: &Event) {
-        match event {
-            Event::Joined(member)
-            | Event::Up(member)
-            | Event::Suspected(member)
-            | Event::Down(member, _)
-            | Event::Left(member)
-            | Event::Updated(member) => {
-                self.members.insert(member.id, member.clone());
-            }
-            Event::Conflict { local, .. } => self.local = local.clone(),
-            _ => {}
-        }
-    }
-
-    fn present(&self) -> usize {
-        let others = self.members.values().filter(|member| member.state.is_present()).count();
-        others + usize::from(self.local.state != State::Left)
-    }
-
-    fn rows(&self) -> crate::text::Rows<'_> {
-        crate::text::Rows { local: &self.local, members: self.members.values().collect() }
-    }
+    let _ = timeout(LAST_WORDS_MAX, tell(words)).await;
 }

@@ -2,6 +2,11 @@
 
 use std::io;
 
+/// The exit codes that stand for these signals, by custom: 128 and the signal's number.
+pub(crate) const INTERRUPTED: u8 = 128 + 2;
+#[cfg(unix)]
+const TERMINATED: u8 = 128 + 15;
+
 /// Waits for signals that ask this program to end.
 pub(crate) struct Signals {
     #[cfg(unix)]
@@ -24,18 +29,18 @@ impl Signals {
         Ok(Self {})
     }
 
-    /// The exit code that stands for the signal, by custom: 128 and its number.
+    /// The exit code that stands for the signal that comes next.
     #[cfg(unix)]
     pub(crate) async fn next(&mut self) -> u8 {
         tokio::select! {
-            _ = self.terminate.recv() => 128 + 15,
-            _ = self.interrupt.recv() => 128 + 2,
+            _ = self.terminate.recv() => TERMINATED,
+            _ = self.interrupt.recv() => INTERRUPTED,
         }
     }
 
     #[cfg(not(unix))]
     pub(crate) async fn next(&mut self) -> u8 {
         let _ = tokio::signal::ctrl_c().await;
-        128 + 2
+        INTERRUPTED
     }
 }

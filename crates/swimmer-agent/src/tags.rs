@@ -48,7 +48,7 @@ pub(crate) fn from_metadata(metadata: &[u8]) -> BTreeMap<String, String> {
     }
     let read = std::str::from_utf8(metadata).ok().and_then(|text| {
         let pair = |line: &str| line.split_once('=').map(|(k, v)| (k.to_owned(), v.to_owned()));
-        text.lines().map(pair).collect()
+        text.split('\n').map(pair).collect()
     });
     read.unwrap_or_else(|| BTreeMap::from([(UNREADABLE.to_owned(), STANDARD.encode(metadata))]))
 }

@@ -1,87 +1,135 @@
 //! Events for people: a line each, and the members below it.
 
+use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use swimmer::{Delivery, Event, Member, NodeId};
+use swimmer::{Death, DeathPath, Delivery, Event, Member, NodeId, State};
 
 use crate::escape::escape;
+use crate::printer::View;
 use crate::table::table;
 use crate::tags;
 
-/// The members to show below an event.
-pub(crate) struct Rows<'a> {
-    pub(crate) local: &'a Member,
-    pub(crate) members: Vec<&'a Member>,
-}
-
-impl Rows<'_> {
-    fn label_of(&self, id: NodeId) -> String {
-        let mut all = std::iter::once(self.local).chain(self.members.iter().copied());
-        all.find(|member| member.id == id).map_or_else(|| id.to_string(), label)
-    }
-}
+/// Up to so many members are shown below every event; more, below the last of those that have
+/// come already, so that meeting a large cluster is not a flood.
+const SMALL: usize = 16;
+/// What a table shows of a name, in characters.
+const NAME_CHARS: usize = 20;
+/// The tags at the end of a row are clipped to keep it in a line, but not to less than that.
+const LINE_CHARS: usize = 80;
+const NOTES_CHARS_MIN: usize = 16;
 
 /// Writes events as text.
 pub(crate) struct TextWriter {
     colour: bool,
+    /// Whether events were written without the members below them.
+    owes_members: bool,
 }
 
 impl TextWriter {
     /// Colours where they are wanted: on a terminal, unless NO_COLOR says otherwise.
     pub(crate) fn new() -> Self {
-        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Self { colour: io::stdout().is_terminal() && !no_color }
+        Self { colour: colour_wanted(), owes_members: false }
     }
 
     pub(crate) fn event(
-        &self,
+        &mut self,
         out: &mut impl Write,
         event: &Event,
-        members: &Rows<'_>,
+        view: &View,
     ) -> io::Result<()> {
-        let (word, colour, what) = describe(event, members);
-        let (on, off) = if self.colour { (colour, "\x1b[0m") } else { ("", "") };
-        writeln!(out, "{} {on}{word:9}{off} {what}", time_of_day())?;
-        out.write_all(member_table(members).as_bytes())?;
-        out.flush()
+        let (word, colour, what) = describe(event, view);
+        let (on, off) = if self.colour { (colour, RESET) } else { ("", "") };
+        let mut text = format!("{} {on}{word:9}{off} {what}\n", time_of_day());
+        self.owes_members = view.members().count() > SMALL;
+        if !self.owes_members {
+            text.push_str(&self.member_table(view));
+        }
+        write(out, &text)
     }
 
-    pub(crate) fn resync(&self, out: &mut impl Write, members: &Rows<'_>) -> io::Result<()> {
-        writeln!(out, "{} resync    events were missed; this is how things stand", time_of_day())?;
-        out.write_all(member_table(members).as_bytes())?;
-        out.flush()
+    pub(crate) fn resync(&mut self, out: &mut impl Write, view: &View) -> io::Result<()> {
+        self.owes_members = false;
+        let table = self.member_table(view);
+        let what = "events were missed; this is how things stand";
+        write(out, &format!("{} {:9} {what}\n{table}", time_of_day(), "resync"))
     }
+
+    /// No further event has come yet: the members that are owed are shown now.
+    pub(crate) fn pause(&mut self, out: &mut impl Write, view: &View) -> io::Result<()> {
+        if !std::mem::take(&mut self.owes_members) {
+            return Ok(());
+        }
+        write(out, &self.member_table(view))
+    }
+
+    fn member_table(&self, view: &View) -> String {
+        let named = view.members().any(|member| !member.name.is_empty());
+        let rows: Vec<Vec<String>> = view.members().map(|member| row(member, named)).collect();
+        let rows = table(&rows);
+        let width = rows.lines().map(|line| line.chars().count()).max().unwrap_or(0);
+        let mut text = String::new();
+        for (line, member) in rows.lines().zip(view.members()) {
+            let notes = notes(member, view.local().id);
+            let notes = clip(notes, LINE_CHARS.saturating_sub(width + 2).max(NOTES_CHARS_MIN));
+            let (on, off) =
+                if self.colour { (state_colour(member.state), RESET) } else { ("", "") };
+            let line = format!("{line:width$}  {notes}");
+            text.push_str(&format!("{on}{}{off}\n", line.trim_end()));
+        }
+        text
+    }
+}
+
+/// Whether standard output is a terminal whose user has not said NO_COLOR.
+pub(crate) fn colour_wanted() -> bool {
+    io::stdout().is_terminal() && !forbids_colour(std::env::var_os("NO_COLOR"))
+}
+
+/// As <https://no-color.org> has it: any value but the empty one.
+fn forbids_colour(no_color: Option<OsString>) -> bool {
+    no_color.is_some_and(|value| !value.is_empty())
+}
+
+/// An event and its members go out in one piece, so that other output does not part them.
+fn write(out: &mut impl Write, text: &str) -> io::Result<()> {
+    out.write_all(text.as_bytes())?;
+    out.flush()
 }
 
 fn time_of_day() -> String {
-    Timestamp::now().to_zoned(TimeZone::UTC).strftime("%H:%M:%S%.3f").to_string()
+    Timestamp::now().to_zoned(TimeZone::UTC).strftime("%H:%M:%S%.3fZ").to_string()
 }
 
-const GREEN: &str = "\x1b[32m";
-const YELLOW: &str = "\x1b[33m";
-const RED: &str = "\x1b[31m";
-const BLUE: &str = "\x1b[34m";
+pub(crate) const GREEN: &str = "\x1b[32m";
+pub(crate) const YELLOW: &str = "\x1b[33m";
+pub(crate) const RED: &str = "\x1b[31m";
+pub(crate) const BLUE: &str = "\x1b[34m";
+pub(crate) const DIM: &str = "\x1b[2m";
+pub(crate) const RESET: &str = "\x1b[0m";
 
-fn describe(event: &Event, members: &Rows<'_>) -> (&'static str, &'static str, String) {
+/// Alive is the rule, so it has no colour in a table; what is not, stands out.
+fn state_colour(state: State) -> &'static str {
+    match state {
+        State::Alive => "",
+        State::Suspect => YELLOW,
+        State::Dead => RED,
+        State::Left => DIM,
+    }
+}
+
+fn describe(event: &Event, view: &View) -> (&'static str, &'static str, String) {
     match event {
-        Event::Joined(member) => ("joined", GREEN, title(member)),
+        Event::Joined(member) => ("joined", GREEN, title(member) + &tags_after(member)),
         Event::Up(member) => ("up", GREEN, title(member)),
         Event::Suspected(member) => ("suspected", YELLOW, title(member)),
         Event::Down(member, death) => {
-            let accusers: Vec<String> =
-                death.accusers.iter().map(|&id| members.label_of(id)).collect();
-            let path = death.path.as_str();
-            let accused = if accusers.is_empty() {
-                String::new()
-            } else {
-                format!(", accused by {}", accusers.join(", "))
-            };
-            ("down", RED, format!("{} (by {path}{accused})", title(member)))
+            ("down", RED, format!("{}: {}", title(member), why(death, view)))
         }
         Event::Left(member) => ("left", BLUE, title(member)),
-        Event::Updated(member) => ("updated", BLUE, title(member)),
+        Event::Updated(member) => ("updated", BLUE, title(member) + &tags_after(member)),
         Event::Message { from, delivery, payload } => {
             let how = match delivery {
                 Delivery::Broadcast => "broadcast",
@@ -89,46 +137,161 @@ fn describe(event: &Event, members: &Rows<'_>) -> (&'static str, &'static str, S
                 Delivery::Reliable => "reliable",
             };
             let text = escape(&String::from_utf8_lossy(payload));
-            ("message", BLUE, format!("{} ({how}): {text}", title(from)))
+            ("message", BLUE, format!("{}, {how}: {text}", title(from)))
         }
         Event::Conflict { other, .. } => {
             ("conflict", RED, format!("another process uses this node's host key, at {other}"))
         }
-        _ => ("event", BLUE, String::new()),
+        _ => ("event", BLUE, "of a later version".into()),
     }
+}
+
+fn why(death: &Death, view: &View) -> String {
+    let accusers: Vec<String> = death.accusers.iter().map(|&id| label_of(id, view)).collect();
+    let accusers = accusers.join(", ");
+    match (death.path, accusers.is_empty()) {
+        (DeathPath::Suspicion, true) => "suspicion not refuted".into(),
+        (DeathPath::Suspicion, false) => format!("suspicion by {accusers} not refuted"),
+        (DeathPath::Gossip, true) => "heard by gossip".into(),
+        (DeathPath::Gossip, false) => format!("heard by gossip, suspicion by {accusers}"),
+    }
+}
+
+fn label_of(id: NodeId, view: &View) -> String {
+    if id == view.local().id {
+        return "this node".into();
+    }
+    let known = view.members().find(|member| member.id == id);
+    known.map_or_else(|| short(id), label)
 }
 
 fn label(member: &Member) -> String {
     if member.name.is_empty() { member.address.to_string() } else { escape(&member.name) }
 }
 
+/// What tells ids apart at a glance; the start line and JSON have them in full.
+fn short(id: NodeId) -> String {
+    id.to_string().chars().take(8).collect()
+}
+
 fn title(member: &Member) -> String {
-    let mut title = format!("{} {}", label(member), member.id);
+    let mut title = format!("{} ({})", label(member), short(member.id));
     if !member.name.is_empty() {
         title.push_str(&format!(" at {}", member.address));
     }
     title
 }
 
-/// The members, this one first.
-fn member_table(members: &Rows<'_>) -> String {
-    let mut rows = vec![row(members.local, "(this node)")];
-    rows.extend(members.members.iter().map(|member| row(member, "")));
-    table(&rows)
+fn tags_of(member: &Member) -> String {
+    let tags = tags::from_metadata(&member.metadata);
+    let tags: Vec<String> = tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    escape(&tags.join(" "))
 }
 
-fn row(member: &Member, mark: &str) -> Vec<String> {
-    let tags = tags::from_metadata(&member.metadata);
-    let tags: Vec<String> =
-        tags.iter().map(|(key, value)| escape(&format!("{key}={value}"))).collect();
-    let notes = [mark.to_owned(), tags.join(" ")];
+fn tags_after(member: &Member) -> String {
+    let tags = tags_of(member);
+    if tags.is_empty() { tags } else { format!(", {tags}") }
+}
+
+fn row(member: &Member, named: bool) -> Vec<String> {
+    let mut row = vec![member.state.to_string()];
+    if named {
+        let name = if member.name.is_empty() { "-".into() } else { escape(&member.name) };
+        row.push(clip(name, NAME_CHARS));
+    }
+    row.extend([member.address.to_string(), short(member.id)]);
+    row
+}
+
+fn notes(member: &Member, own: NodeId) -> String {
+    let mark = if member.id == own { "this node" } else { "" };
+    let notes = [mark.to_owned(), tags_of(member)];
     let notes: Vec<String> = notes.into_iter().filter(|note| !note.is_empty()).collect();
-    vec![
-        member.state.to_string(),
-        label(member),
-        member.address.to_string(),
-        member.id.to_string(),
-        format!("#{}", member.incarnation),
-        notes.join(" "),
-    ]
+    notes.join(", ")
+}
+
+fn clip(text: String, chars_max: usize) -> String {
+    if text.chars().count() <= chars_max {
+        return text;
+    }
+    let mut clipped: String = text.chars().take(chars_max - 1).collect();
+    clipped.push('…');
+    clipped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::printer::tests::{member, view};
+
+    fn written(writer: &mut TextWriter, view: &View, pause: bool) -> String {
+        let mut out = Vec::new();
+        let event = Event::Joined(member(2, State::Alive));
+        match pause {
+            false => writer.event(&mut out, &event, view).unwrap(),
+            true => writer.pause(&mut out, view).unwrap(),
+        }
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_small_table_follows_every_event_and_a_large_one_the_last_of_a_burst() {
+        let mut writer = TextWriter { colour: false, owes_members: false };
+        let small = view(15);
+        assert_eq!(written(&mut writer, &small, false).lines().count(), 1 + 16);
+        assert_eq!(written(&mut writer, &small, true), "");
+        let large = view(16);
+        assert_eq!(written(&mut writer, &large, false).lines().count(), 1);
+        assert_eq!(written(&mut writer, &large, false).lines().count(), 1);
+        assert_eq!(written(&mut writer, &large, true).lines().count(), 17);
+        assert_eq!(written(&mut writer, &large, true), "");
+    }
+
+    #[test]
+    fn colours_are_on_terminals_only() {
+        let view = view(1);
+        for colour in [false, true] {
+            let mut writer = TextWriter { colour, owes_members: false };
+            assert_eq!(written(&mut writer, &view, false).contains('\x1b'), colour);
+        }
+    }
+
+    #[test]
+    fn a_death_says_why() {
+        let view = view(2);
+        let ids = [1, 2, 9].map(|id| member(id, State::Alive).id);
+        let why = |accusers: &[NodeId], path| {
+            why(&Death { accusers: accusers.to_vec(), path, health: 0 }, &view)
+        };
+        assert_eq!(
+            why(&ids, DeathPath::Suspicion),
+            "suspicion by this node, 10.0.0.2:7, 09000000 not refuted"
+        );
+        assert_eq!(why(&[], DeathPath::Gossip), "heard by gossip");
+        assert_eq!(why(&ids[1..2], DeathPath::Gossip), "heard by gossip, suspicion by 10.0.0.2:7");
+    }
+
+    #[test]
+    fn long_tags_do_not_break_the_line() {
+        let mut long = member(2, State::Alive);
+        long.metadata = format!("tag={}", "ë".repeat(200)).into_bytes().into();
+        long.name = "n".repeat(100).into();
+        let mut view = view(0);
+        view.put(&long);
+        let table = TextWriter { colour: false, owes_members: false }.member_table(&view);
+        let widest = table.lines().map(|line| line.chars().count()).max();
+        assert_eq!(widest, Some(LINE_CHARS), "{table}");
+    }
+
+    #[test]
+    fn any_value_of_no_color_forbids_colour_but_none() {
+        assert!(forbids_colour(Some("1".into())) && forbids_colour(Some("0".into())));
+        assert!(!forbids_colour(Some("".into())) && !forbids_colour(None));
+    }
+
+    #[test]
+    fn long_text_is_clipped_and_short_text_is_not() {
+        assert_eq!(clip("ëëë".into(), 3), "ëëë");
+        assert_eq!(clip("ëëëë".into(), 3), "ëë…");
+    }
 }

@@ -2,6 +2,7 @@
 
 mod advertise;
 mod builder;
+mod clock;
 mod data_folder;
 mod driver;
 mod mirror;

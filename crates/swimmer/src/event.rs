@@ -8,7 +8,8 @@ use swim_proto::{NodeId, RefusalReason};
 use crate::Member;
 
 /// A change in the membership as this node sees it, or a message. Events are never about the
-/// node itself, but for [`Conflict`](Self::Conflict).
+/// node itself, but for [`Isolated`](Self::Isolated),
+/// [`Healed`](Self::Healed) and [`Conflict`](Self::Conflict).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
@@ -33,6 +34,10 @@ pub enum Event {
         /// What it says.
         payload: Arc<[u8]>,
     },
+    /// This node hears from nobody: it may be cut off, and holds nobody dead for a while.
+    Isolated,
+    /// It hears from others again.
+    Healed,
     /// Another process uses this node's id.
     Conflict {
         /// This node, with its own address.

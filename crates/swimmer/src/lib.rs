@@ -57,7 +57,8 @@ pub use cluster::{
 pub use event::{Death, DeathPath, Delivery, Event, Notice};
 pub use member::Member;
 pub use swim_membership::{
-    Buddy, Config, ConfigBuilder, ConfigError, HealthRule, Instant, Nacks, Profile, SuspicionRule,
+    Buddy, Config, ConfigBuilder, ConfigError, HealthRule, Instant, Nacks, Now, ProbeOrder,
+    Profile, SuspicionRule,
 };
 /// What is said, and its bytes: for a [`Codec`] of one's own.
 pub use swim_proto as proto;

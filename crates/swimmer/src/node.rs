@@ -27,6 +27,7 @@ mod inputs;
 mod output;
 mod pack;
 mod stats;
+mod sync;
 mod told;
 
 use std::collections::VecDeque;
@@ -38,11 +39,11 @@ use rand::{RngExt, SeedableRng};
 use swim_dissemination::{Outbox, SeenSet, Urgency, transmit_limit};
 use swim_membership::{
     Action, Ask, Config, Event as MembershipEvent, EventKind, Instant, Lookup, MemberIx,
-    MemberView, Membership, Table, Tell, Who,
+    MemberView, Membership, Now, Suspicion, Table, Tell, Who,
 };
 use swim_proto::{
     BincodeCodec, Claim, ClusterName, Codec, Datagram, NodeId, RecordError, RecordFields, Seq,
-    State, Subject, TinyId, Versions,
+    ShortId, State, Subject, TinyId, Versions,
 };
 
 pub use commands::{SendError, TooLong};
@@ -98,7 +99,7 @@ enum Pending {
     User { to: SocketAddr, payload: Vec<u8> },
     Ask { to: SocketAddr, ask: Ask },
     UserExchange { id: SendId, to: SocketAddr, payload: Vec<u8> },
-    Continue { round: exchanges::Round },
+    Continue { round: Box<sync::Round> },
     Reply { id: RequestId, frame: Vec<u8> },
     Event(Event),
     Notice(Notice),
@@ -128,6 +129,7 @@ pub struct Node {
     out: Vec<u8>,
     scratch: Vec<u8>,
     chosen: Vec<MemberIx>,
+    selected: Vec<(ShortId, MemberIx)>,
     gossip_at: Instant,
     gossiped_at: Instant,
     next_send: u64,
@@ -136,6 +138,8 @@ pub struct Node {
     wire: WireCounters,
     /// The moment of the last input, for what is made ready when it is polled.
     now: Instant,
+    /// The moment that was asked for last, to see how late the next wake-up is.
+    asked_at: Instant,
 }
 
 impl Node {
@@ -143,7 +147,8 @@ impl Node {
     ///
     /// # Errors
     /// When name, metadata or address do not make a record.
-    pub fn new(settings: Settings, now: Instant) -> Result<Self, RecordError> {
+    pub fn new(settings: Settings, now: impl Into<Now>) -> Result<Self, RecordError> {
+        let now = now.into();
         let record = RecordFields {
             address: settings.address,
             versions: Versions::default(),
@@ -157,7 +162,14 @@ impl Node {
         let default_codec = || Box::new(BincodeCodec::new(settings.cluster.clone())) as Box<_>;
         Ok(Self {
             codec: settings.codec.unwrap_or_else(default_codec),
-            membership: Membership::new(config, settings.id, record, tag, rng.random(), now),
+            membership: Membership::new(
+                config,
+                settings.id,
+                record,
+                tag,
+                rng.random(),
+                now.monotonic,
+            ),
             outbox: Outbox::new(),
             seen: SeenSet::new(rng.random()),
             exchanges: Exchanges::default(),
@@ -165,21 +177,23 @@ impl Node {
             out: Vec::new(),
             scratch: Vec::new(),
             chosen: Vec::new(),
+            selected: Vec::new(),
             gossip_at: Instant::NEVER,
             gossiped_at: Instant::ZERO,
             next_send: 0,
             told: Told::default(),
             rng,
             wire: WireCounters::default(),
-            now,
+            now: now.monotonic,
+            asked_at: Instant::NEVER,
             cluster: settings.cluster,
         })
     }
 
     /// Takes over a whole table, as if everybody in it had been met long ago; for simulations and
     /// benches, which cannot wait for so many joins. The own entry in it is left out.
-    pub fn adopt(&mut self, now: Instant, table: &Table) {
-        self.now = now;
+    pub fn adopt(&mut self, now: impl Into<Now>, table: &Table) {
+        let now = self.enter(now);
         self.membership.adopt(now, table);
     }
 
@@ -197,7 +211,9 @@ impl Node {
                 return self.lend(ready);
             }
         }
-        Output::Wait(self.deadline())
+        let deadline = self.deadline();
+        self.asked_at = deadline.max(self.now);
+        Output::Wait(deadline)
     }
 
     fn prepare(&mut self, pending: Pending) -> Option<Ready> {
@@ -238,14 +254,24 @@ impl Node {
         self.membership.deadline().min(gossip_at)
     }
 
+    /// Whether there is no news of members to tell (D2).
+    fn is_quiet(&self) -> bool {
+        self.outbox.updates().is_empty()
+    }
+
     /// Whether there is anything to gossip and anybody to gossip it to.
     fn has_news(&self) -> bool {
         !self.outbox.is_empty() && self.membership.table().present() > 0 && self.is_running()
     }
 
     /// The time that [`Output::Wait`] asked for has come, or more.
-    pub fn handle_timeout(&mut self, now: Instant) {
-        self.now = now;
+    pub fn handle_timeout(&mut self, now: impl Into<Now>) {
+        let now = self.enter(now);
+        if self.membership.handle_lateness(now, now - self.asked_at) {
+            // What has waited comes first; the time to go on is asked for next.
+            self.collect(usize::MAX);
+            return;
+        }
         self.membership.handle_timeout(now);
         self.collect(usize::MAX);
         if self.has_news() && now >= self.gossip_at {
@@ -264,6 +290,14 @@ impl Node {
     /// When [`handle_timeout_stuck`](Self::handle_timeout_stuck) is wanted.
     pub fn deadline_stuck(&self) -> Instant {
         self.membership.deadline_stuck()
+    }
+
+    /// An input comes at this moment.
+    fn enter(&mut self, now: impl Into<Now>) -> Instant {
+        let now = now.into();
+        self.now = now.monotonic;
+        self.membership.handle_clock(now);
+        self.now
     }
 
     /// Queues a gossip datagram for a few random members (G3).
@@ -343,6 +377,8 @@ impl Node {
             }
             EventKind::Left => Event::Left(member),
             EventKind::Updated => Event::Updated(member),
+            EventKind::Isolated => Event::Isolated,
+            EventKind::Healed => Event::Healed,
             EventKind::Conflict { other } => Event::Conflict { local: member, other },
         };
         self.pending.push_back(Pending::Event(event));
@@ -396,12 +432,23 @@ impl Node {
         self.membership.awaits_ack(seq)
     }
 
+    /// The suspicions that run, and about whom: for checkers.
+    pub fn suspicions(&self) -> impl Iterator<Item = (NodeId, Suspicion)> + '_ {
+        let running = self.membership.running_suspicions();
+        running.map(|(ix, suspicion)| (self.membership.view(ix).id, suspicion))
+    }
+
     /// What is held of a member that a message names so: for checkers.
     pub fn find(&self, subject: Subject) -> Option<(NodeId, Claim)> {
         match self.membership.table().find_subject(subject) {
             Lookup::Found(ix) => Some((self.membership.view(ix).id, self.membership.claim(ix))),
             Lookup::Unknown | Lookup::Ambiguous => None,
         }
+    }
+
+    /// The digest of the present members, this node included, as its pings and acks tell it.
+    pub fn digest(&self) -> u64 {
+        self.membership.digest()
     }
 
     /// What this node claims of itself.

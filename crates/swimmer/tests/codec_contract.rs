@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use swim_proto::limits::FRAME_BYTES_MAX;
 use swim_proto::{
-    Accusers, BincodeCodec, ClusterName, Codec, Datagram, DecodeError, EncodeError, Fit, Frame,
-    Incarnation, NodeId, Packet, Part, RecordFields, Reply, Request, Subject, TinyId, Versions,
+    Accusers, BincodeCodec, BucketDigests, BucketSet, ClusterName, Codec, Datagram, DecodeError,
+    EncodeError, Fit, Frame, Incarnation, NodeId, Packet, Part, RecordFields, Reply, Request,
+    Subject, TinyId, Versions,
 };
 use swimmer::Instant;
 use swimmer::node::{Node, Output, RequestId, Settings};
@@ -116,8 +117,8 @@ fn members(ids: Range<u128>) -> Vec<u8> {
     let accusers: Accusers = [TinyId(7)].into_iter().collect();
     let mut peer = BincodeCodec::new(cluster());
     let mut frame = Vec::new();
-    let sync = Frame::Request(Request::Sync { from: PEER, pull: None });
-    peer.begin_frame(&sync, FRAME_BYTES_MAX, &mut frame).unwrap();
+    let records = Request::Records { from: PEER, buckets: BucketSet::NONE, pull: None };
+    peer.begin_frame(&Frame::Request(records), FRAME_BYTES_MAX, &mut frame).unwrap();
     for id in ids.map(|id| NodeId::from_bytes(id.to_le_bytes())) {
         let record = record.as_bytes();
         let subject = Subject::Full(id);
@@ -147,12 +148,16 @@ fn answer(node: &mut Node, now: Instant, request: &mut [u8]) -> Vec<u8> {
 /// Of how many members the suspicion is told, following the places to go on to the last.
 fn suspicions_told(node: &mut Node, now: Instant) -> usize {
     let mut peer = BincodeCodec::new(cluster());
-    let (mut pull, mut told, mut rounds) = (Some(0), HashSet::new(), 0);
-    while pull.is_some() {
+    let (mut pull, mut told, mut rounds) = (None, HashSet::new(), 0);
+    loop {
         rounds += 1;
-        let mut request = Vec::new();
-        let sync = Frame::Request(Request::Sync { from: PEER, pull });
-        peer.begin_frame(&sync, FRAME_BYTES_MAX, &mut request).unwrap();
+        let (mut request, buckets) = (Vec::new(), BucketSet::ALL);
+        let digests = BucketDigests::read(buckets, &[1; 2_048]).unwrap();
+        let message = match pull {
+            None => Request::Sync { from: PEER, digests },
+            pull => Request::Records { from: PEER, buckets, pull },
+        };
+        peer.begin_frame(&Frame::Request(message), FRAME_BYTES_MAX, &mut request).unwrap();
         peer.finish(&mut request);
         let (mut reply, mut scratch) = (answer(node, now, &mut request), Vec::new());
         let packet = peer.decode_reply(&mut reply, &mut scratch).unwrap();
@@ -162,6 +167,9 @@ fn suspicions_told(node: &mut Node, now: Instant) -> usize {
         }));
         let Reply::Entries { next, .. } = packet.message else { panic!("a sync is answered") };
         pull = next;
+        if pull.is_none() {
+            break;
+        }
     }
     assert_eq!(rounds, 2, "the table does not fit one frame");
     told.len()

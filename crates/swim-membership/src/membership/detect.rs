@@ -1,45 +1,140 @@
-//! Failure detection: a probe a period, its phases, and what follows from its end (P1 to P6, S1).
+//! Failure detection: whose turn it is, the phases of a probe, and what follows from its end (P1 to
+//! P6, S1, S4 to S8).
 
 use alloc::vec::Vec;
+use core::net::SocketAddr;
+use core::time::Duration;
 
 use rand::RngExt;
 use swim_proto::{Accusers, Datagram, Seq, State};
 
 use super::Membership;
-use crate::action::{Action, Ask, Tell};
+use crate::action::{Action, Ask, EventKind, Tell};
 use crate::config::HealthRule;
-use crate::probe::{Probe, Step};
+use crate::guard::Touch;
+use crate::order::Order;
+use crate::probe::{Probe, Probes, Purpose, Step};
+use crate::relay::Relays;
 use crate::table::MemberIx;
-use crate::time::Instant;
+use crate::time::{Clock, Instant, Now};
+
+/// Of n members that are alive so many look for themselves when one is accused (S7).
+const CORROBORATORS: usize = 8;
+/// Members asked at once by one who may be cut off (S5).
+const TOUCH_PROBES: usize = 3;
+/// A wake-up that is later than this, and than the base time-out, is a stall (S8).
+const STALL_MIN: Duration = Duration::from_millis(250);
+/// How long after a stall only what has waited is taken in (S8).
+const GRACE: Duration = Duration::from_millis(20);
+/// How long it is remembered that a member came back from the dead (S6).
+const RETURN_MEMORY: Duration = Duration::from_secs(600);
 
 impl Membership {
-    /// Starts the rounds when there is somebody to probe. A node alone is not woken.
+    /// What both clocks show, before an input that comes at this moment. Only the rotation reads
+    /// the wall clock; a step of more than a period lets it begin anew (P1).
+    pub fn handle_clock(&mut self, now: Now) {
+        let clock = Clock::new(now);
+        let step = clock.step_from(self.clock);
+        self.clock = clock;
+        if step > self.config.period()
+            && let Order::Rotation(rotation) = &mut self.order
+        {
+            rotation.restart();
+            if self.probe_at != Instant::NEVER {
+                self.schedule_probe(now.monotonic);
+            }
+        }
+    }
+
+    /// This node was woken so much later than it had asked. Returns whether it has stood still:
+    /// then what has waited for it is to be handed in before the time that it asks for next (S8).
+    #[must_use]
+    pub fn handle_lateness(&mut self, now: Instant, late: Duration) -> bool {
+        let threshold = self.config.base_timeout().max(STALL_MIN);
+        if !self.config.stall_guard() || late <= threshold || self.local.state == State::Left {
+            return false;
+        }
+        self.counters.stalls += 1;
+        self.probes = Probes::new(self.probes.next_seq());
+        self.relays = Relays::default();
+        self.guard.on_stall(late);
+        self.health.worsen();
+        let suspects: Vec<MemberIx> = self.suspicions.members().collect();
+        for ix in suspects {
+            self.suspicions.update(ix, |suspicion| {
+                suspicion.push_out(late);
+                suspicion.deadline()
+            });
+        }
+        if self.probe_at != Instant::NEVER {
+            self.schedule_probe(now);
+        }
+        self.grace_until = now + GRACE;
+        true
+    }
+
+    /// Starts the turns when there is somebody to probe. A node alone is not woken.
     pub(super) fn arm_probe(&mut self, now: Instant) {
         if self.probe_at == Instant::NEVER && self.table.present() > 0 {
-            // Somewhere in the period, so that nodes that start together do not probe together.
-            let period = self.config.period().as_micros() as u64;
-            self.probe_at =
-                now + core::time::Duration::from_micros(self.rng.random_range(0..period));
+            self.schedule_probe(now);
+            if let Order::RoundRobin(_) = self.order {
+                // Somewhere in the period, so that nodes that start together do not probe together.
+                let period = self.config.period().as_micros() as u64;
+                self.probe_at = now + Duration::from_micros(self.rng.random_range(0..period));
+            }
         }
+    }
+
+    /// When the next turn is. A node that trusts itself less leaves turns out (H1).
+    fn schedule_probe(&mut self, now: Instant) {
+        let (period, skip) = (self.config.period(), u64::from(self.health.score()));
+        self.probe_at = match &mut self.order {
+            Order::Rotation(rotation) => rotation
+                .next(now, self.clock, period, skip, self.local.id, &self.table)
+                .map_or(Instant::NEVER, |turn| turn.at),
+            Order::RoundRobin(_) => match self.config.health_rule() {
+                HealthRule::Memberlist => now + period,
+                HealthRule::Once | HealthRule::Paper => now + self.health.stretch(period),
+            },
+        };
     }
 
     pub(super) fn on_period_due(&mut self, now: Instant) {
         if now < self.probe_at {
             return;
         }
-        let by_memberlist = self.config.health_rule() == HealthRule::Memberlist;
-        let period = self.config.period();
-        self.probe_at = now + if by_memberlist { period } else { self.health.stretch(period) };
-        if by_memberlist && !self.probes.is_empty() {
+        // As memberlist does, it waits for nothing but the end of the last one.
+        let waits = self.config.health_rule() == HealthRule::Memberlist && !self.probes.is_empty();
+        if waits {
+            self.probe_at = now + self.config.period();
             return;
         }
-        match self.table.next_in_round(&mut self.rng) {
-            Some(target) => self.start_probe(now, target),
-            None => self.probe_at = Instant::NEVER,
+        let target = match &mut self.order {
+            Order::Rotation(rotation) => {
+                let period = self.config.period();
+                let turn = rotation.again(self.clock, period, self.local.id, &self.table);
+                if let Some(turn) = turn.filter(|turn| turn.at > now && turn.at < now + period) {
+                    // Members have come or gone since, and another's turn is later in this epoch.
+                    self.probe_at = turn.at;
+                    return;
+                }
+                turn.map(|turn| turn.target)
+            }
+            Order::RoundRobin(round) => round.advance(&mut self.rng),
+        };
+        let Some(target) = target else {
+            self.probe_at = Instant::NEVER;
+            return;
+        };
+        self.schedule_probe(now);
+        let alive = self.table.held(target).claim().state == State::Alive;
+        self.start_probe(now, target, Purpose::Turn { alive });
+        if self.look_at_guard(now) != Touch::Open {
+            self.look_for_touch(now);
         }
     }
 
-    pub(super) fn start_probe(&mut self, now: Instant, target: MemberIx) {
+    pub(super) fn start_probe(&mut self, now: Instant, target: MemberIx, purpose: Purpose) {
         if self.probes.contains(target) {
             return;
         }
@@ -49,21 +144,38 @@ impl Membership {
         }
         self.counters.probes += 1;
         let seq = self.probes.next_seq();
-        let timeout = self.config.base_timeout();
-        let timeout_at = now
-            + match self.config.health_rule() {
-                HealthRule::Memberlist => timeout,
-                HealthRule::Once | HealthRule::Paper => self.health.stretch(timeout),
-            };
-        let ends_at = now + self.health.stretch(self.config.period());
-        self.probes.push(Probe::new(seq, target, timeout_at, ends_at));
+        let (direct, whole) = match purpose {
+            Purpose::Turn { .. } | Purpose::Doubt => self.probe_times(target),
+            Purpose::Touch => (self.config.base_timeout(), self.config.base_timeout()),
+        };
+        let (timeout_at, ends_at) = (now + direct, now + whole);
+        self.probes.push(Probe::new(seq, target, purpose, now, timeout_at, ends_at));
         self.send_ping(target, seq);
+    }
+
+    /// How long to wait for a direct answer before others are asked, and for any answer (P4).
+    fn probe_times(&self, target: MemberIx) -> (Duration, Duration) {
+        let (base, period) = (self.config.base_timeout(), self.config.period());
+        if !self.config.adaptive_timeout() {
+            let direct = match self.config.health_rule() {
+                HealthRule::Memberlist => base,
+                HealthRule::Once | HealthRule::Paper => self.health.stretch(base),
+            };
+            return (direct, self.health.stretch(period));
+        }
+        let floor = self.config.timeout_floor();
+        let direct = self.trips.timeout(target).map_or(base, |timeout| timeout.clamp(floor, base));
+        // Nobody is accused before the base time-out; and relays need twice the way.
+        let whole = base.max((direct * 3).min(period));
+        (self.health.stretch(direct), self.health.stretch(whole))
     }
 
     pub(super) fn on_probes_due(&mut self, now: Instant) {
         while let Some(seq) = self.probes.due(now) {
             let Some(probe) = self.probes.find(seq) else { break };
             match probe.on_deadline() {
+                // Whether others reach it says nothing of us.
+                Step::AskOthers if probe.purpose == Purpose::Touch => {}
                 Step::AskOthers => self.ask_others(seq),
                 Step::Fail => self.on_probe_failed(now, seq),
             }
@@ -73,7 +185,7 @@ impl Membership {
     /// The direct ping was not answered in time: relays try it, and the reliable plane (P4, P6).
     fn ask_others(&mut self, seq: Seq) {
         let Some(probe) = self.probes.find(seq) else { return };
-        let (target, until) = (probe.target, probe.deadline());
+        let (target, until) = (probe.target, probe.ends_at());
         self.counters.probes_indirect += 1;
         let mut relays = core::mem::take(&mut self.scratch);
         let table = &self.table;
@@ -95,11 +207,51 @@ impl Membership {
         self.scratch = relays;
     }
 
+    /// A probe was answered, directly or through others.
+    pub(super) fn on_probe_answered(
+        &mut self,
+        now: Instant,
+        from: Option<SocketAddr>,
+        probe: &Probe,
+    ) {
+        let took = now - probe.sent_at;
+        self.health.improve();
+        if from == Some(self.address(probe.target)) {
+            self.trips.sample(probe.target, took);
+        }
+        let in_time = took <= self.config.base_timeout();
+        if in_time {
+            self.guard.on_heard(now);
+        }
+        if probe.purpose == (Purpose::Turn { alive: true }) {
+            self.guard.on_result(in_time);
+        }
+        self.look_at_guard(now);
+    }
+
+    /// An ack that came after its probe had failed still tells how long its way was (P4).
+    pub(super) fn on_late_ack(&mut self, now: Instant, from: SocketAddr, seq: Seq) {
+        self.counters.acks_unexpected += 1;
+        if let Some((target, sent_at)) = self.probes.take_over(seq)
+            && self.address(target) == from
+        {
+            self.trips.sample(target, now - sent_at);
+        }
+    }
+
     fn on_probe_failed(&mut self, now: Instant, seq: Seq) {
         let Some(probe) = self.probes.take(seq) else { return };
         self.counters.probes_failed += 1;
+        self.probes.on_over(&probe);
+        if probe.purpose == Purpose::Touch {
+            self.on_no_touch(now);
+            return;
+        }
         (0..self.cost_of_failure(&probe)).for_each(|_| self.health.worsen());
-        self.accuse(now, probe.target);
+        if probe.purpose == (Purpose::Turn { alive: true }) {
+            self.guard.on_result(false);
+        }
+        self.accuse(now, &probe);
     }
 
     /// By how much a failed probe worsens our health (H1).
@@ -117,16 +269,23 @@ impl Membership {
         }
     }
 
-    /// This node's own probe has failed: it accuses (S1).
-    fn accuse(&mut self, now: Instant, ix: MemberIx) {
+    /// This node's own probe has failed: it accuses, unless it is out of touch (S1, S5).
+    fn accuse(&mut self, now: Instant, probe: &Probe) {
+        let ix = probe.target;
         let held = self.table.held(ix).claim();
+        if held.state.is_present() && self.look_at_guard(now) == Touch::Shut {
+            self.counters.sentences_held += 1;
+            return;
+        }
         let own = Accusers::from_iter([self.local.tiny]);
         match held.state {
             State::Alive => {
                 self.counters.suspicions_raised += 1;
-                self.suspect(now, ix, held.incarnation, own);
+                // It is given its time from when it was asked.
+                let since = if self.config.corroboration() { probe.sent_at } else { now };
+                self.suspect(now, since, ix, held.incarnation, own);
             }
-            State::Suspect => self.confirm(ix, own),
+            State::Suspect => self.add_accusers(ix, own),
             State::Dead | State::Left => {}
         }
     }
@@ -155,12 +314,79 @@ impl Membership {
         suspicion.min(probe_at).min(self.probes.answers_deadline())
     }
 
-    /// Suspects that have not refuted in time are dead (S4).
-    pub(super) fn on_suspicions_due(&mut self, now: Instant) {
-        while let Some((ix, suspicion)) = self.suspicions.pop_due(now) {
-            self.counters.deaths_declared += 1;
-            let incarnation = self.table.held(ix).claim().incarnation;
-            self.declare_dead(now, ix, incarnation, suspicion.accusers(), true);
+    /// A new suspicion was heard of: with some probability this node looks for itself, and confirms
+    /// it, or carries it to the suspect, which refutes (S7).
+    pub(super) fn corroborate(&mut self, now: Instant, ix: MemberIx) {
+        if !self.config.corroboration() {
+            return;
         }
+        let of = self.table.alive() + 1;
+        if self.rng.random_range(0..of) < CORROBORATORS {
+            self.counters.corroborations += 1;
+            self.start_probe(now, ix, Purpose::Doubt);
+        }
+    }
+
+    /// Whether this node may pass sentence (S5). Where there is no third member to ask it may.
+    fn look_at_guard(&mut self, now: Instant) -> Touch {
+        let (period, hold) = (self.config.period(), self.config.isolation_hold());
+        if !self.config.isolation_guard() || self.table.present() < 2 {
+            return Touch::Open;
+        }
+        let touch = self.guard.look(now, period, hold);
+        if touch == Touch::Open && core::mem::take(&mut self.guard.isolated) {
+            self.emit_own(EventKind::Healed);
+        }
+        touch
+    }
+
+    /// Out of touch: is it only some that are silent, or all?
+    fn look_for_touch(&mut self, now: Instant) {
+        if self.probes.any_for(Purpose::Touch) {
+            return;
+        }
+        let mut asked = core::mem::take(&mut self.scratch);
+        let probes = &self.probes;
+        let eligible = |ix: MemberIx| !probes.contains(ix);
+        self.table.choose_present(TOUCH_PROBES, &mut self.rng, eligible, &mut asked);
+        for ix in asked.drain(..) {
+            self.start_probe(now, ix, Purpose::Touch);
+        }
+        self.scratch = asked;
+    }
+
+    fn on_no_touch(&mut self, now: Instant) {
+        let none_left = !self.probes.any_for(Purpose::Touch);
+        let silent = !self.guard.has_heard_within(now, self.config.period());
+        if none_left && silent && !self.guard.isolated {
+            self.guard.isolated = true;
+            self.emit_own(EventKind::Isolated);
+        }
+    }
+
+    /// Suspects that have not refuted in time are dead (S4), unless this node is out of touch (S5).
+    pub(super) fn on_suspicions_due(&mut self, now: Instant) {
+        while let Some((ix, mut suspicion)) = self.suspicions.pop_due(now) {
+            let touch = self.look_at_guard(now);
+            if touch == Touch::Shut {
+                self.counters.sentences_held += u64::from(!suspicion.is_held());
+                suspicion.hold();
+                self.suspicions.set(ix, now + self.config.period() / 4, suspicion);
+            } else if touch == Touch::Open && suspicion.is_held() {
+                suspicion.restart(now);
+                self.suspicions.set(ix, suspicion.deadline(), suspicion);
+                self.start_probe(now, ix, Purpose::Doubt);
+            } else {
+                self.counters.deaths_declared += 1;
+                let incarnation = self.table.held(ix).claim().incarnation;
+                self.declare_dead(now, ix, incarnation, suspicion.accusers(), true);
+            }
+        }
+    }
+
+    /// One who was held dead is back (S6).
+    pub(super) fn on_return(&mut self, now: Instant, ix: MemberIx) {
+        let before = self.returns.value(ix).copied().unwrap_or(0);
+        self.returns.set(ix, now + RETURN_MEMORY, before.saturating_add(1));
     }
 }

@@ -26,10 +26,10 @@ impl Membership {
             return;
         }
         match *message {
-            Datagram::Ping { seq, target, from: asker, held } => {
+            Datagram::Ping { seq, target, from: asker, held, .. } => {
                 self.on_ping(now, from, seq, target, asker, held);
             }
-            Datagram::Ack { seq } => self.on_ack_from(from, seq),
+            Datagram::Ack { seq, .. } => self.on_ack_from(now, from, seq),
             Datagram::PingReq { seq, from: asker, target } => {
                 self.on_ping_req(now, from, seq, asker, target);
             }
@@ -81,7 +81,7 @@ impl Membership {
             (Some(ix), false) => Tell::Verdict(ix),
             (None, _) => Tell::Nothing,
         };
-        self.send(from, Datagram::Ack { seq }, tell);
+        self.send(from, Datagram::Ack { seq, note: None }, tell);
     }
 
     /// What a peer holds of us. Returns whether it must be told better.
@@ -101,28 +101,29 @@ impl Membership {
         held.claim != self.local.claim() || held.record != self.local.record.hash() as u16
     }
 
-    fn on_ack_from(&mut self, from: SocketAddr, seq: Seq) {
+    fn on_ack_from(&mut self, now: Instant, from: SocketAddr, seq: Seq) {
+        let mut seq = seq;
         if self.has_bug(KnownBug::AcksWithoutNumbers)
             && let Some(open) = self.probes.to(|target| self.address(target) == from)
         {
-            return self.on_ack(open);
+            seq = open;
         }
-        self.on_ack(seq);
-    }
-
-    fn on_ack(&mut self, seq: Seq) {
-        if self.probes.take(seq).is_some() {
-            self.health.improve();
+        if let Some(probe) = self.probes.take(seq) {
+            self.on_probe_answered(now, Some(from), &probe);
         } else if let Some(relay) = self.relays.take(seq) {
-            self.send(relay.asker, Datagram::Ack { seq: relay.asked }, Tell::Nothing);
+            let ack = Datagram::Ack { seq: relay.asked, note: None };
+            self.send(relay.asker, ack, Tell::Nothing);
         } else {
-            self.counters.acks_unexpected += 1;
+            self.on_late_ack(now, from, seq);
         }
     }
 
     /// The reliable plane has answered a probe's ping.
-    pub fn handle_reliable_ack(&mut self, seq: Seq) {
-        self.on_ack(seq);
+    pub fn handle_reliable_ack(&mut self, now: Instant, seq: Seq) {
+        match self.probes.take(seq) {
+            Some(probe) => self.on_probe_answered(now, None, &probe),
+            None => self.counters.acks_unexpected += 1,
+        }
     }
 
     fn on_nack(&mut self, from: SocketAddr, seq: Seq) {
@@ -148,7 +149,7 @@ impl Membership {
             return;
         }
         if self.is_local(target) {
-            self.send(from, Datagram::Ack { seq }, Tell::Nothing);
+            self.send(from, Datagram::Ack { seq, note: None }, Tell::Nothing);
             return;
         }
         let Lookup::Found(ix) = self.table.find_subject(target) else {
@@ -164,6 +165,7 @@ impl Membership {
         self.counters.relayed += 1;
         let own_seq = self.probes.next_seq();
         let rest = self.config.period() - self.config.base_timeout();
+        let wait = rest.min(self.config.base_timeout()) * 3 / 5;
         self.relays.push(Relay {
             seq: own_seq,
             target: ix,
@@ -171,7 +173,7 @@ impl Membership {
             asked: seq,
             nack_at: match self.config.nacks() {
                 // So that the nack is there before the asker gives up.
-                Nacks::Early => now + rest * 4 / 5,
+                Nacks::Early => now + wait,
                 Nacks::Late => now + self.config.base_timeout(),
                 Nacks::Never => Instant::NEVER,
             },
@@ -235,7 +237,8 @@ impl Membership {
         let (target, from, held) = (self.table.tiny(ix), self.local.tiny, self.held_of(ix));
         let present = self.table.held(ix).claim().state.is_present();
         let tell = if present { Tell::News } else { Tell::Nothing };
-        self.send(self.address(ix), Datagram::Ping { seq, target, from, held }, tell);
+        let ping = Datagram::Ping { seq, target, from, held, note: None };
+        self.send(self.address(ix), ping, tell);
     }
 
     pub(super) fn send(&mut self, to: SocketAddr, message: Datagram<'static>, tell: Tell) {
@@ -277,6 +280,6 @@ impl Membership {
         }
         self.answered.push(to);
         // The look through the table is dear, so that it comes last: at most 64 times a period.
-        self.table.present_members().iter().any(|&ix| self.address(ix) == to)
+        self.table.present_members().any(|ix| self.address(ix) == to)
     }
 }

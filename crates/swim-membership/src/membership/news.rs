@@ -1,11 +1,16 @@
 //! News about members: the rules of merging (M1 to M6).
 
+use core::net::SocketAddr;
+
 use swim_proto::limits::INCARNATION_JUMP_MAX;
-use swim_proto::{Accusers, Claim, Datagram, Incarnation, NodeId, Part, Record, State, Subject};
+use swim_proto::{
+    Accusers, Claim, Datagram, Incarnation, NodeId, Part, Record, State, Subject, TinyId,
+};
 
 use super::{CONTRADICTIONS_MAX, Membership, Source};
-use crate::action::{Action, EventKind, Tell, Via, Who};
+use crate::action::{Action, Ask, EventKind, Tell, Via, Who};
 use crate::known_bug::KnownBug;
+use crate::probe::Purpose;
 use crate::suspicion::{Suspicion, SuspicionTimes};
 use crate::table::{Lookup, MemberIx};
 use crate::time::Instant;
@@ -38,26 +43,16 @@ impl Membership {
         found.is_some_and(|ix| self.table.held(ix).is_word(incarnation, record))
     }
 
-    /// What an exchange said that is older than what is held: to be told back in it (E3).
-    pub fn take_contradictions(&mut self, mut each: impl FnMut(&Self, Who) -> bool) {
-        let mut contradictions = core::mem::take(&mut self.contradictions);
-        let mut fits = true;
-        contradictions.retain(|&who| {
-            fits = fits && each(self, who);
-            !fits
-        });
-        self.contradictions = contradictions;
-    }
-
-    /// The parts that [`take_contradictions`](Self::take_contradictions) would tell back.
-    pub fn peek_contradictions(&self, mut each: impl FnMut(&Part<'_>)) {
+    /// What is held of those of whom an exchange said what is older: to be told back in it (E3). The
+    /// own word stands in every frame anyway.
+    pub fn contradictions(&self) -> impl Iterator<Item = Part<'_>> {
         let others = self.contradictions.iter().filter(|&&who| who != Who::Local);
-        others.filter_map(|&who| self.part(who)).for_each(|part| each(&part));
+        others.filter_map(|&who| self.part(who))
     }
 
-    /// Drops what [`take_contradictions`](Self::take_contradictions) has left.
-    pub fn drop_contradictions(&mut self) {
-        self.counters.contradictions_full += self.contradictions.len() as u64;
+    /// So many of the [`contradictions`](Self::contradictions) were told; the others are dropped.
+    pub fn end_contradictions(&mut self, told: usize) {
+        self.counters.contradictions_full += (self.contradictions().count() - told) as u64;
         self.contradictions.clear();
     }
 
@@ -106,10 +101,12 @@ impl Membership {
         // One who was never held counts as held at 0, or the first rumour could burn its identity.
         if incarnation.0 > INCARNATION_JUMP_MAX && !source.is_owner(id, &record) {
             self.counters.claims_jumped += 1;
+            self.verify(now, record.address());
             return;
         }
         let claim = Claim::new(incarnation, State::Alive);
-        let ix = self.table.insert(id, claim, record, &mut self.rng);
+        let ix = self.table.insert(id, claim, record);
+        self.order.insert(ix, &mut self.rng);
         self.arm_probe(now);
         self.on_changed(ix);
         self.emit(ix, EventKind::Joined);
@@ -143,6 +140,7 @@ impl Membership {
         };
         if self.jumps(ix, incarnation) && !source.is_owner(id, &record) {
             self.counters.claims_jumped += 1;
+            self.verify(now, record.address());
             return;
         }
         if newer && self.has_no_room_for(held) {
@@ -213,25 +211,28 @@ impl Membership {
         } else if self.has_no_room_for(held) {
             self.counters.members_full += 1;
         } else {
-            self.suspect(now, ix, incarnation, accusers);
+            self.suspect(now, now, ix, incarnation, accusers);
+            self.corroborate(now, ix);
             if incarnation > self.table.held(ix).record_incarnation() {
                 self.ask_record(now, source, subject);
             }
         }
     }
 
-    /// Enters a suspicion that supersedes what is held.
+    /// Enters a suspicion that supersedes what is held; its time runs since `since`.
     pub(super) fn suspect(
         &mut self,
         now: Instant,
+        since: Instant,
         ix: MemberIx,
         incarnation: Incarnation,
         accusers: Accusers,
     ) {
         let held = self.table.held(ix).claim().state;
-        let times = SuspicionTimes::new(&self.config, self.present());
+        let returns = self.returns.value(ix).copied().unwrap_or(0);
+        let times = SuspicionTimes::new(&self.config, self.present(), returns);
         let Some((&first, others)) = accusers.as_slice().split_first() else { return };
-        let mut suspicion = Suspicion::new(now, times, first);
+        let mut suspicion = Suspicion::new(since, times, first);
         for &other in others {
             suspicion.confirm(other);
         }
@@ -249,8 +250,19 @@ impl Membership {
         self.tell_news(ix);
     }
 
-    /// Further accusers of the suspicion that is held.
-    pub(super) fn confirm(&mut self, ix: MemberIx, accusers: Accusers) {
+    /// Further accusers, by hearsay, of the suspicion that is held. One counts that is held alive
+    /// and is neither the suspect nor this node, which knows best whether it has looked (S3).
+    fn confirm(&mut self, ix: MemberIx, accusers: Accusers) {
+        let counts = |&accuser: &TinyId| match self.table.find_tiny(accuser) {
+            _ if !self.config.corroboration() => true,
+            Lookup::Found(by) => by != ix && self.table.held(by).claim().state == State::Alive,
+            Lookup::Unknown | Lookup::Ambiguous => false,
+        };
+        let counted = accusers.as_slice().iter().copied().filter(counts).collect();
+        self.add_accusers(ix, counted);
+    }
+
+    pub(super) fn add_accusers(&mut self, ix: MemberIx, accusers: Accusers) {
         let mut confirmed = false;
         self.suspicions.update(ix, |suspicion| {
             for &accuser in accusers.as_slice() {
@@ -282,7 +294,7 @@ impl Membership {
             self.on_not_newer(now, source, ix, claim);
         } else if self.jumps(ix, incarnation.next()) {
             self.counters.claims_jumped += 1;
-        } else if source.via == Via::Gossip || !held.state.is_present() {
+        } else if source.via.is_gossip() || !held.state.is_present() {
             self.declare_dead(now, ix, incarnation, accusers, false);
         } else {
             self.doubt(now, source, ix, incarnation, accusers);
@@ -308,9 +320,9 @@ impl Membership {
         if suspicion == held {
             self.confirm(ix, accusers);
         } else if suspicion.supersedes(held) {
-            self.suspect(now, ix, incarnation, accusers);
+            self.suspect(now, now, ix, incarnation, accusers);
         }
-        self.start_probe(now, ix);
+        self.start_probe(now, ix, Purpose::Doubt);
     }
 
     pub(super) fn declare_dead(
@@ -373,12 +385,12 @@ impl Membership {
         let buried = !held.state.is_present() && claim.state.is_present();
         let revived = held.state.is_present() && claim.state == State::Dead;
         match source.via {
-            Via::Gossip if !self.config.corrections() => {}
-            Via::Gossip if buried => {
+            Via::Gossip | Via::Ack(_) if !self.config.corrections() => {}
+            Via::Gossip | Via::Ack(_) if buried => {
                 self.counters.corrections += 1;
                 self.answer(now, source, Datagram::Correction, Tell::Only(Who::Member(ix)));
             }
-            Via::Gossip if revived => {
+            Via::Gossip | Via::Ack(_) if revived => {
                 self.counters.corrections += 1;
                 self.answer(now, source, Datagram::Gossip, Tell::Record(ix));
             }
@@ -397,6 +409,14 @@ impl Membership {
             self.contradictions.push(who);
         } else {
             self.counters.contradictions_full += 1;
+        }
+    }
+
+    /// Asks the member itself whether a number that is a jump is its own (M3): at most one a period.
+    fn verify(&mut self, now: Instant, at: SocketAddr) {
+        if now >= self.verify_at {
+            self.verify_at = now + self.config.period();
+            self.actions.push_back(Action::Exchange { to: at, ask: Ask::Sync });
         }
     }
 

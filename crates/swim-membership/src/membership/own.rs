@@ -41,13 +41,19 @@ impl Leaving {
 impl Membership {
     /// A claim about this node that came from a peer and is not its own word (R1).
     pub(super) fn on_accused(&mut self, now: Instant, source: Source, heard: Incarnation) {
-        if source.via.peer().is_some() {
-            // Whoever has an older word of ours is told the newer one in the same exchange.
-            self.contradict(Who::Local);
-        } else if heard < self.local.incarnation {
+        if source.via.peer().is_none() && heard < self.local.incarnation {
             self.answer(now, source, Datagram::Gossip, Tell::Only(Who::Local));
         }
         self.on_accusation(now, heard);
+        self.contradict_older(source, heard);
+    }
+
+    /// Whoever has an older word of ours is told the newer one in the same exchange. While there is
+    /// none yet (R2), another round would only say the same again, and so would its answer.
+    fn contradict_older(&mut self, source: Source, heard: Incarnation) {
+        if source.via.peer().is_some() && heard < self.local.incarnation {
+            self.contradict(Who::Local);
+        }
     }
 
     /// A number above our own that is ours to refute, unless it is absurd.
@@ -91,10 +97,8 @@ impl Membership {
         if foreign && !self.is_jump(heard) {
             self.on_foreign_record(now, heard, record);
         }
-        if source.via.peer().is_some() {
-            self.contradict(Who::Local);
-        }
         self.on_accusation(now, heard);
+        self.contradict_older(source, heard);
     }
 
     fn on_foreign_record(&mut self, now: Instant, heard: Incarnation, record: &[u8]) {
@@ -104,10 +108,14 @@ impl Membership {
         };
         if self.local.on_foreign_record(now, heard) {
             self.counters.conflicts += 1;
-            let kind = EventKind::Conflict { other: record.address() };
-            let member = Box::new(self.local());
-            self.actions.push_back(Action::Event(Event { kind, member }));
+            self.emit_own(EventKind::Conflict { other: record.address() });
         }
+    }
+
+    /// An event about this node itself.
+    pub(super) fn emit_own(&mut self, kind: EventKind) {
+        let member = Box::new(self.local());
+        self.actions.push_back(Action::Event(Event { kind, member }));
     }
 
     pub(super) fn on_raise_due(&mut self, now: Instant) {

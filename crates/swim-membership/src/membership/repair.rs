@@ -44,7 +44,8 @@ impl Membership {
         let (sync_at, heal_at) = self.repair_deadlines();
         if now >= sync_at {
             self.sync_at = now + self.jittered(self.config.sync_interval());
-            if let Some(ix) = self.table.random_present(&mut self.rng) {
+            let equal = self.agreement.take_equal() && self.config.digest();
+            if !equal && let Some(ix) = self.table.random_present(&mut self.rng) {
                 let to = self.address(ix);
                 self.actions.push_back(Action::Exchange { to, ask: Ask::Sync });
             }
@@ -67,20 +68,23 @@ impl Membership {
         }
     }
 
+    /// Who died last, if it was not tried yet; else any.
     fn choose_dead(&mut self) -> Option<SocketAddr> {
-        let dead = |table: &crate::Table, ix| table.held(ix).claim().state == State::Dead;
-        let count = self.tombstones.members().filter(|&ix| dead(&self.table, ix)).count();
-        if count == 0 {
-            return None;
+        let table = &self.table;
+        let is_dead = |ix| table.held(ix).claim().state == State::Dead;
+        let dead = || self.tombstones.latest_first().filter(|&(_, ix)| is_dead(ix));
+        let (until, last) = dead().next()?;
+        if until > self.healed_last {
+            self.healed_last = until;
+            return Some(self.address(last));
         }
-        let chosen = self.rng.random_range(0..count);
-        let ix = self.tombstones.members().filter(|&ix| dead(&self.table, ix)).nth(chosen)?;
+        let chosen = self.rng.random_range(0..dead().count());
+        let (_, ix) = dead().nth(chosen)?;
         Some(self.address(ix))
     }
 
     fn choose_absent_seed(&mut self) -> Option<SocketAddr> {
-        let present =
-            |seed| self.table.present_members().iter().any(|&ix| self.address(ix) == seed);
+        let present = |seed| self.table.present_members().any(|ix| self.address(ix) == seed);
         let seeds = self.seeds_to_heal().iter().copied();
         let absent: Vec<SocketAddr> = seeds.filter(|&seed| !present(seed)).collect();
         absent.choose(&mut self.rng).copied()

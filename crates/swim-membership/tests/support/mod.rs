@@ -128,7 +128,10 @@ impl Bench {
             record: self.machine.local().record.hash() as u16,
         };
         let (target, from_tiny) = (tiny(LOCAL), tiny(from));
-        self.receive(from, Datagram::Ping { seq: Seq(77), target, from: from_tiny, held });
+        self.receive(
+            from,
+            Datagram::Ping { seq: Seq(77), target, from: from_tiny, held, note: None },
+        );
     }
 
     /// What it wants done, to the last word.
@@ -156,7 +159,7 @@ impl Bench {
             let actions = self.drain();
             for (to, seq) in pings(&actions) {
                 if !silent.iter().any(|&n| address(n) == to) {
-                    self.machine.handle_datagram(self.now, to, &Datagram::Ack { seq });
+                    self.machine.handle_datagram(self.now, to, &Datagram::Ack { seq, note: None });
                 }
             }
             all.extend(actions);

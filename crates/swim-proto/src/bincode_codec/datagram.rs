@@ -8,7 +8,7 @@ use crate::claim::{Claim, State};
 use crate::codec::DecodeError;
 use crate::identity::Subject;
 use crate::limits::DATAGRAM_BYTES_MAX;
-use crate::message::{Datagram, Held};
+use crate::message::{Datagram, Held, StateNote};
 
 const KIND_PING: u8 = 1;
 const KIND_ACK: u8 = 2;
@@ -21,23 +21,28 @@ const KIND_LEAVE: u8 = 8;
 const KIND_LEAVE_ACK: u8 = 9;
 const KIND_USER: u8 = 10;
 const KIND_BITS: u8 = 0b1111;
-/// A state digest of 8 bytes follows the kind. Not sent yet, and skipped.
+/// A state digest of 8 bytes follows the kind: of pings and acks, elsewhere skipped.
 const FLAG_DIGEST: u8 = 1 << 4;
+/// The sender of the digest has no news to tell.
+const FLAG_QUIET: u8 = 1 << 5;
 /// The subject is named by its whole id.
 const FLAG_FULL: u8 = 1 << 7;
-// Bits 5 and 6 are for later versions, and ignored: a node that dropped what carries them would be
-// taken for dead by the first that is upgraded. So they may never add or move a byte (W11).
+// Bit 6 is for later versions, and ignored: a node that dropped what carries it would be taken for
+// dead by the first that is upgraded. So neither it nor bit 5 may ever add or move a byte (W11).
 
 pub(super) fn encode(message: &Datagram<'_>, out: &mut Bounded<'_>) -> Result<(), EncodeError> {
     match *message {
-        Datagram::Ping { seq, target, from, held } => {
-            out.put(&[KIND_PING])?;
+        Datagram::Ping { seq, target, from, held, note } => {
+            encode_head(KIND_PING, note, out)?;
             out.put(&seq.0.to_le_bytes())?;
             out.put(&target.0.to_le_bytes())?;
             out.put(&from.0.to_le_bytes())?;
             encode_held(held, out)
         }
-        Datagram::Ack { seq } => encode_seq(KIND_ACK, seq.0, out),
+        Datagram::Ack { seq, note } => {
+            encode_head(KIND_ACK, note, out)?;
+            out.put(&seq.0.to_le_bytes())
+        }
         Datagram::PingReq { seq, from, target } => {
             out.put(&[KIND_PING_REQ | full_flag(target)])?;
             out.put(&seq.0.to_le_bytes())?;
@@ -64,6 +69,16 @@ pub(super) fn encode(message: &Datagram<'_>, out: &mut Bounded<'_>) -> Result<()
             out.encode(&payload)
         }
     }
+}
+
+fn encode_head(
+    kind: u8,
+    note: Option<StateNote>,
+    out: &mut Bounded<'_>,
+) -> Result<(), EncodeError> {
+    let Some(StateNote { digest, quiet }) = note else { return out.put(&[kind]) };
+    out.put(&[kind | FLAG_DIGEST | if quiet { FLAG_QUIET } else { 0 }])?;
+    out.put(&digest.to_le_bytes())
 }
 
 fn encode_seq(kind: u8, seq: u32, out: &mut Bounded<'_>) -> Result<(), EncodeError> {
@@ -93,9 +108,7 @@ fn encode_subject(subject: Subject, out: &mut Bounded<'_>) -> Result<(), EncodeE
 
 pub(super) fn decode<'a>(rest: &mut &'a [u8]) -> Result<Datagram<'a>, DecodeError> {
     let head = read::byte(rest, "kind")?;
-    if head & FLAG_DIGEST != 0 {
-        read::take(rest, 8, "digest")?;
-    }
+    let note = decode_note(head, rest)?;
     let full = head & FLAG_FULL != 0;
     let message = match head & KIND_BITS {
         KIND_PING => Datagram::Ping {
@@ -103,8 +116,9 @@ pub(super) fn decode<'a>(rest: &mut &'a [u8]) -> Result<Datagram<'a>, DecodeErro
             target: read::tiny(rest, "target")?,
             from: read::tiny(rest, "from")?,
             held: decode_held(rest)?,
+            note,
         },
-        KIND_ACK => Datagram::Ack { seq: read::seq(rest)? },
+        KIND_ACK => Datagram::Ack { seq: read::seq(rest)?, note },
         KIND_PING_REQ => Datagram::PingReq {
             seq: read::seq(rest)?,
             from: read::tiny(rest, "from")?,
@@ -133,6 +147,14 @@ pub(super) fn decode<'a>(rest: &mut &'a [u8]) -> Result<Datagram<'a>, DecodeErro
         return Err(DecodeError::Malformed("kind"));
     }
     Ok(message)
+}
+
+fn decode_note(head: u8, rest: &mut &[u8]) -> Result<Option<StateNote>, DecodeError> {
+    if head & FLAG_DIGEST == 0 {
+        return Ok(None);
+    }
+    let digest = u64::from_le_bytes(read::array(rest, "digest")?);
+    Ok(Some(StateNote { digest, quiet: head & FLAG_QUIET != 0 }))
 }
 
 pub(super) fn decode_held(rest: &mut &[u8]) -> Result<Held, DecodeError> {

@@ -7,6 +7,8 @@ use super::read;
 use crate::bounded::Bounded;
 use crate::cluster::ClusterName;
 use crate::codec::{DecodeError, Frame};
+use crate::digest::{BucketDigests, BucketSet};
+use crate::identity::ShortId;
 use crate::limits::FRAME_BYTES_MAX;
 use crate::message::{RefusalReason, Reply, Request};
 
@@ -14,6 +16,7 @@ const KIND_JOIN: u8 = 1;
 const KIND_SYNC: u8 = 2;
 const KIND_PING: u8 = 3;
 const KIND_USER: u8 = 4;
+const KIND_RECORDS: u8 = 5;
 const KIND_ENTRIES: u8 = 0x81;
 const KIND_REFUSAL: u8 = 0x82;
 const KIND_ACK: u8 = 0x83;
@@ -29,7 +32,10 @@ pub(super) fn encode(frame: &Frame<'_>, out: &mut Bounded<'_>) -> Result<(), Enc
 pub(super) fn named_by_request<'a>(request: &Request<'a>) -> Option<&'a str> {
     match *request {
         Request::Join { cluster } => Some(cluster),
-        Request::Sync { .. } | Request::Ping { .. } | Request::User { .. } => None,
+        Request::Sync { .. }
+        | Request::Records { .. }
+        | Request::Ping { .. }
+        | Request::User { .. } => None,
     }
 }
 
@@ -47,9 +53,16 @@ fn encode_request(request: &Request<'_>, out: &mut Bounded<'_>) -> Result<(), En
             out.put(&[KIND_JOIN])?;
             encode_name(cluster, out)
         }
-        Request::Sync { from, pull } => {
+        Request::Sync { from, digests } => {
             out.put(&[KIND_SYNC])?;
             out.put(from.as_bytes())?;
+            out.put(digests.buckets().as_bytes())?;
+            out.put(digests.as_bytes())
+        }
+        Request::Records { from, buckets, pull } => {
+            out.put(&[KIND_RECORDS])?;
+            out.put(from.as_bytes())?;
+            out.put(buckets.as_bytes())?;
             encode_cursor(pull, out)
         }
         Request::Ping { seq, target, from, held } => {
@@ -69,9 +82,11 @@ fn encode_request(request: &Request<'_>, out: &mut Bounded<'_>) -> Result<(), En
 
 fn encode_reply(reply: &Reply<'_>, out: &mut Bounded<'_>) -> Result<(), EncodeError> {
     match *reply {
-        Reply::Entries { from, next } => {
+        Reply::Entries { from, digest, buckets, next } => {
             out.put(&[KIND_ENTRIES])?;
             out.put(from.as_bytes())?;
+            out.put(&digest.to_le_bytes())?;
+            out.put(buckets.as_bytes())?;
             encode_cursor(next, out)
         }
         Reply::Refusal { cluster, reason } => {
@@ -90,9 +105,12 @@ fn encode_name(name: &str, out: &mut Bounded<'_>) -> Result<(), EncodeError> {
     out.put(name.as_bytes())
 }
 
-/// 0 for none, one more than the place otherwise.
-fn encode_cursor(cursor: Option<u32>, out: &mut Bounded<'_>) -> Result<(), EncodeError> {
-    out.encode(&cursor.map_or(0, |place| u64::from(place) + 1))
+/// 0 for none. Nobody goes on from there: that is where all begin.
+fn encode_cursor(cursor: Option<ShortId>, out: &mut Bounded<'_>) -> Result<(), EncodeError> {
+    match cursor {
+        Some(ShortId(0)) => Err(EncodeError::Other("a cursor has told something")),
+        cursor => out.put(&cursor.map_or(0, |from| from.0).to_le_bytes()),
+    }
 }
 
 fn reason_byte(reason: RefusalReason) -> u8 {
@@ -121,7 +139,12 @@ pub(super) fn decode_request<'a>(
 ) -> Result<Request<'a>, DecodeError> {
     Ok(match kind {
         KIND_JOIN => Request::Join { cluster: decode_name(rest)? },
-        KIND_SYNC => Request::Sync { from: read::id(rest)?, pull: decode_cursor(rest)? },
+        KIND_SYNC => Request::Sync { from: read::id(rest)?, digests: decode_digests(rest)? },
+        KIND_RECORDS => Request::Records {
+            from: read::id(rest)?,
+            buckets: decode_buckets(rest)?,
+            pull: decode_cursor(rest)?,
+        },
         KIND_PING => Request::Ping {
             seq: read::seq(rest)?,
             target: read::tiny(rest, "target")?,
@@ -138,7 +161,12 @@ pub(super) fn decode_request<'a>(
 
 pub(super) fn decode_reply<'a>(kind: u8, rest: &mut &'a [u8]) -> Result<Reply<'a>, DecodeError> {
     Ok(match kind {
-        KIND_ENTRIES => Reply::Entries { from: read::id(rest)?, next: decode_cursor(rest)? },
+        KIND_ENTRIES => Reply::Entries {
+            from: read::id(rest)?,
+            digest: u64::from_le_bytes(read::array(rest, "digest")?),
+            buckets: decode_buckets(rest)?,
+            next: decode_cursor(rest)?,
+        },
         KIND_REFUSAL => {
             let reason = reason_of(read::byte(rest, "reason")?);
             Reply::Refusal { cluster: decode_name(rest)?, reason }
@@ -157,9 +185,17 @@ fn decode_name<'a>(rest: &mut &'a [u8]) -> Result<&'a str, DecodeError> {
     Ok(name)
 }
 
-fn decode_cursor(rest: &mut &[u8]) -> Result<Option<u32>, DecodeError> {
-    match read::varint(rest, "cursor")? {
-        0 => Ok(None),
-        place => u32::try_from(place - 1).map(Some).map_err(|_| DecodeError::Malformed("cursor")),
-    }
+fn decode_buckets(rest: &mut &[u8]) -> Result<BucketSet, DecodeError> {
+    read::array(rest, "buckets").map(BucketSet::from_bytes)
+}
+
+fn decode_digests<'a>(rest: &mut &'a [u8]) -> Result<BucketDigests<'a>, DecodeError> {
+    let buckets = decode_buckets(rest)?;
+    let digests = read::take(rest, 8 * buckets.len(), "digests")?;
+    BucketDigests::read(buckets, digests).ok_or(DecodeError::Malformed("digests"))
+}
+
+fn decode_cursor(rest: &mut &[u8]) -> Result<Option<ShortId>, DecodeError> {
+    let from = u64::from_le_bytes(read::array(rest, "cursor")?);
+    Ok((from != 0).then_some(ShortId(from)))
 }

@@ -2,13 +2,15 @@
 //!
 //! The values of the crate borrow; so each of these keeps the bytes beside a value without them.
 
+use std::cell::OnceCell;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use quickcheck::{Arbitrary, Gen};
 use swim_proto::limits::{BROADCAST_BYTES_MAX, METADATA_BYTES_MAX, NAME_BYTES_MAX};
 use swim_proto::{
-    Accusers, Claim, Datagram, Held, Incarnation, NodeId, Part, RecordFields, RefusalReason, Reply,
-    Request, Seq, ShortId, State, Subject, TinyId, Versions,
+    Accusers, BucketDigests, BucketSet, Claim, Datagram, Held, Incarnation, NodeId, Part,
+    RecordFields, RefusalReason, Reply, Request, Seq, ShortId, State, StateNote, Subject, TinyId,
+    Versions,
 };
 
 use super::wire::CLUSTER;
@@ -35,8 +37,11 @@ impl Arbitrary for AnyDatagram {
     fn arbitrary(g: &mut Gen) -> Self {
         let seq = Seq(u32::arbitrary(g));
         let fixed = match u8::arbitrary(g) % 10 {
-            0 => Datagram::Ping { seq, target: tiny(g), from: tiny(g), held: held(g) },
-            1 => Datagram::Ack { seq },
+            0 => {
+                let (target, from, held) = (tiny(g), tiny(g), held(g));
+                Datagram::Ping { seq, target, from, held, note: note(g) }
+            }
+            1 => Datagram::Ack { seq, note: note(g) },
             2 => Datagram::PingReq { seq, from: tiny(g), target: subject(g) },
             3 => Datagram::Nack { seq },
             4 => Datagram::Gossip,
@@ -117,12 +122,29 @@ impl Arbitrary for AnyPart {
 pub(crate) struct AnyRequest {
     fixed: Request<'static>,
     payload: Vec<u8>,
+    /// What a sync makes of the payload.
+    digests: OnceCell<Vec<u8>>,
 }
 
 impl AnyRequest {
+    fn new(fixed: Request<'static>, payload: Vec<u8>) -> Self {
+        Self { fixed, payload, digests: OnceCell::new() }
+    }
+
     pub(crate) fn value(&self) -> Request<'_> {
         match self.fixed {
             Request::User { from, .. } => Request::User { from, payload: &self.payload },
+            Request::Sync { from, .. } => {
+                let (chunks, rest) = self.payload.split_at(self.payload.len() / 9 * 9);
+                let buckets: BucketSet = chunks.chunks(9).map(|chunk| chunk[0]).collect();
+                let length = 8 * buckets.len();
+                // No digest is 0, whatever was left of the bytes.
+                let digests = self.digests.get_or_init(|| {
+                    chunks.iter().chain(rest).map(|&byte| byte | 1).take(length).collect()
+                });
+                let digests = BucketDigests::read(buckets, digests).unwrap();
+                Request::Sync { from, digests }
+            }
             fixed => fixed,
         }
     }
@@ -130,25 +152,27 @@ impl AnyRequest {
 
 impl Arbitrary for AnyRequest {
     fn arbitrary(g: &mut Gen) -> Self {
-        let fixed = match u8::arbitrary(g) % 4 {
+        let digests = BucketDigests::read(BucketSet::NONE, &[]).unwrap();
+        let fixed = match u8::arbitrary(g) % 5 {
             0 => Request::Join { cluster: CLUSTER },
-            1 => Request::Sync { from: id(g), pull: place(g) },
-            2 => {
+            1 => Request::Sync { from: id(g), digests },
+            2 => Request::Records { from: id(g), buckets: buckets(g), pull: cursor(g) },
+            3 => {
                 let seq = Seq(u32::arbitrary(g));
                 Request::Ping { seq, target: tiny(g), from: tiny(g), held: held(g) }
             }
             _ => Request::User { from: short(g), payload: &[] },
         };
         let payload = match fixed {
-            Request::User { .. } => bytes(g, PAYLOAD_MAX),
+            Request::User { .. } | Request::Sync { .. } => bytes(g, PAYLOAD_MAX),
             _ => Vec::new(),
         };
-        Self { fixed, payload }
+        Self::new(fixed, payload)
     }
 
     fn shrink(&self) -> Box<dyn Iterator<Item = Self>> {
         let fixed = self.fixed;
-        Box::new(self.payload.shrink().map(move |payload| Self { fixed, payload }))
+        Box::new(self.payload.shrink().map(move |payload| Self::new(fixed, payload)))
     }
 }
 
@@ -158,7 +182,10 @@ pub(crate) struct AnyReply(pub(crate) Reply<'static>);
 impl Arbitrary for AnyReply {
     fn arbitrary(g: &mut Gen) -> Self {
         Self(match u8::arbitrary(g) % 3 {
-            0 => Reply::Entries { from: id(g), next: place(g) },
+            0 => {
+                let (from, digest) = (id(g), u64::arbitrary(g));
+                Reply::Entries { from, digest, buckets: buckets(g), next: cursor(g) }
+            }
             1 => Reply::Refusal { cluster: CLUSTER, reason: reason(g) },
             _ => Reply::Ack { seq: Seq(u32::arbitrary(g)) },
         })
@@ -283,8 +310,21 @@ fn subject(g: &mut Gen) -> Subject {
     if bool::arbitrary(g) { Subject::Short(short(g)) } else { Subject::Full(id(g)) }
 }
 
-fn place(g: &mut Gen) -> Option<u32> {
-    bool::arbitrary(g).then(|| u32::try_from(number(g)).unwrap_or(u32::MAX))
+fn note(g: &mut Gen) -> Option<StateNote> {
+    let (digest, quiet) = (u64::arbitrary(g), bool::arbitrary(g));
+    bool::arbitrary(g).then_some(StateNote { digest, quiet })
+}
+
+fn cursor(g: &mut Gen) -> Option<ShortId> {
+    bool::arbitrary(g).then(|| ShortId(number(g).max(1)))
+}
+
+fn buckets(g: &mut Gen) -> BucketSet {
+    match u8::arbitrary(g) % 4 {
+        0 => BucketSet::NONE,
+        1 => BucketSet::ALL,
+        _ => Vec::<u8>::arbitrary(g).into_iter().collect(),
+    }
 }
 
 fn id(g: &mut Gen) -> NodeId {

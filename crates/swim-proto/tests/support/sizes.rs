@@ -1,6 +1,8 @@
 //! How many bytes everything takes, as a table (the document has the same one).
 
-use swim_proto::{Datagram, Held, Part, RecordFields, Reply, Request, Subject, Versions};
+use swim_proto::{
+    Datagram, Held, Part, RecordFields, Reply, Request, StateNote, Subject, Versions,
+};
 
 use super::wire::{FRAME_HEADER_BYTES, HEADER_BYTES};
 
@@ -10,13 +12,17 @@ const TINY: usize = 4;
 const SHORT: usize = 8;
 const ID: usize = 16;
 const KEY: usize = 8;
+const DIGEST: usize = 8;
+const CURSOR: usize = 8;
+const BUCKETS: usize = 32;
 
 pub(crate) fn of_datagram(message: &Datagram<'_>) -> usize {
     HEADER_BYTES
         + KIND
         + match *message {
-            Datagram::Ping { held, .. } => SEQ + TINY + TINY + of_held(held),
-            Datagram::Ack { .. } | Datagram::Nack { .. } | Datagram::LeaveAck { .. } => SEQ,
+            Datagram::Ping { held, note, .. } => of_note(note) + SEQ + TINY + TINY + of_held(held),
+            Datagram::Ack { note, .. } => of_note(note) + SEQ,
+            Datagram::Nack { .. } | Datagram::LeaveAck { .. } => SEQ,
             Datagram::PingReq { target, .. } => SEQ + TINY + of_subject(target),
             Datagram::Gossip | Datagram::Correction => 0,
             Datagram::RecordRequest { subject, .. } => TINY + of_subject(subject),
@@ -42,7 +48,8 @@ pub(crate) fn of_request(request: &Request<'_>) -> usize {
         + KIND
         + match *request {
             Request::Join { cluster } => 1 + cluster.len(),
-            Request::Sync { pull, .. } => ID + of_place(pull),
+            Request::Sync { digests, .. } => ID + BUCKETS + DIGEST * digests.buckets().len(),
+            Request::Records { .. } => ID + BUCKETS + CURSOR,
             Request::Ping { held, .. } => SEQ + TINY + TINY + of_held(held),
             Request::User { payload, .. } => SHORT + of_bytes(payload),
         }
@@ -52,7 +59,7 @@ pub(crate) fn of_reply(reply: &Reply<'_>) -> usize {
     FRAME_HEADER_BYTES
         + KIND
         + match *reply {
-            Reply::Entries { next, .. } => ID + of_place(next),
+            Reply::Entries { .. } => ID + DIGEST + BUCKETS + CURSOR,
             Reply::Refusal { cluster, .. } => 1 + 1 + cluster.len(),
             Reply::Ack { .. } => SEQ,
         }
@@ -78,8 +85,8 @@ fn of_subject(subject: Subject) -> usize {
     }
 }
 
-fn of_place(place: Option<u32>) -> usize {
-    of_number(place.map_or(0, |place| u64::from(place) + 1))
+fn of_note(note: Option<StateNote>) -> usize {
+    if note.is_some() { DIGEST } else { 0 }
 }
 
 fn of_bytes(bytes: &[u8]) -> usize {

@@ -1,11 +1,12 @@
 //! What is done to hosts: crashes, pauses, blocks, leaves, restarts.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use swim_membership::Instant;
 
 use super::{Cluster, HostIx};
-use crate::host::{Condition, address_of};
+use crate::host::{Condition, INBOX_MAX, address_of};
 
 /// What a host that starts again still has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub enum Place {
     Same,
     /// At another port.
     New,
+    /// At its first port.
+    Back,
 }
 
 impl Cluster {
@@ -38,19 +41,54 @@ impl Cluster {
             self.crash(ix);
         }
         if data == Data::Lost {
-            self.hosts[ix.0 as usize].id = self.draw_id();
+            let id = self.draw_id();
+            self.names.learn(id, ix.0);
+            let host = &mut self.hosts[ix.0 as usize];
+            (host.id, host.twin) = (id, false);
         }
         let host = &mut self.hosts[ix.0 as usize];
-        if place == Place::New {
-            let next = host.address.port() + 1;
-            host.address.set_port(next);
+        match place {
+            Place::Same => {}
+            Place::New => host.address.set_port(host.address.port() + 1),
+            Place::Back => host.address = address_of(ix.0, 0),
         }
         self.start(ix, seeds);
     }
 
     /// Gives a second host the identity of another, as a copied data folder does.
     pub fn copy_identity(&mut self, from: HostIx, to: HostIx) {
-        self.hosts[to.0 as usize].id = self.id(from);
+        let id = self.id(from);
+        let host = &mut self.hosts[to.0 as usize];
+        (host.id, host.twin) = (id, from != to);
+    }
+
+    /// Whether a host has the identity of another.
+    pub fn is_twin(&self, ix: HostIx) -> bool {
+        self.hosts[ix.0 as usize].twin
+    }
+
+    /// A host's clock leaps forward, as after the sleep of a machine whose clock goes on.
+    pub fn jump_clock(&mut self, ix: HostIx, by: Duration) {
+        let host = &mut self.hosts[ix.0 as usize];
+        host.skew.offset += by;
+        host.armed_at = Instant::NEVER;
+        if let Some(checker) = &mut self.checker {
+            checker.on_jump(ix.0);
+        }
+        self.arm(ix.0);
+    }
+
+    /// So many packets wait for a host while it stands still; more are lost.
+    pub fn limit_inbox(&mut self, ix: HostIx, packets: u32) {
+        self.hosts[ix.0 as usize].inbox_max = packets as usize;
+    }
+
+    /// All cuts, splits, limits and tampering end. What a clog holds comes when it would have.
+    pub fn heal(&mut self) {
+        self.links.heal();
+        for host in &mut self.hosts {
+            host.inbox_max = INBOX_MAX;
+        }
     }
 
     /// The process stands still.
@@ -132,8 +170,17 @@ impl Cluster {
         });
     }
 
+    /// The node broadcasts something that was never said before.
+    pub fn broadcast_anew(&mut self, ix: HostIx) {
+        self.broadcasts += 1;
+        self.broadcast(ix, format!("hello {}", self.broadcasts).as_bytes());
+    }
+
     /// The node broadcasts.
     pub fn broadcast(&mut self, ix: HostIx, payload: &[u8]) {
+        if let Some(checker) = &mut self.checker {
+            checker.on_broadcast(payload);
+        }
         self.command(ix, |node, now| {
             // One who has left cannot, and need not.
             let _ = node.broadcast(now, payload);

@@ -1,5 +1,6 @@
 //! The way of bytes between hosts: what a node wants sent, and when and whether it arrives.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -8,6 +9,8 @@ use swimmer::node::{ExchangeId, Output};
 
 use super::{Cluster, Happening};
 use crate::host::{Asker, Condition, Held, Input, host_of};
+use crate::names::Names;
+use crate::transcript::Detail;
 
 /// Headers of IPv4 and UDP.
 const UDP_OVERHEAD: u64 = 28;
@@ -24,6 +27,29 @@ const TRIES_MAX: u32 = 8;
 /// Buffers that are kept for reuse.
 const POOL_MAX: usize = 65_536;
 
+/// What becomes of a datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// There is no such host.
+    Nobody,
+    Cut,
+    Lost,
+    Once,
+    Twice,
+}
+
+impl fmt::Display for Fate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Nobody => "   (no such host)",
+            Self::Cut => "   (cut)",
+            Self::Lost => "   (lost)",
+            Self::Once => "",
+            Self::Twice => "   (comes twice)",
+        })
+    }
+}
+
 impl Cluster {
     /// Does what a node wants, to its last word.
     pub(super) fn drain(&mut self, ix: u32) {
@@ -33,13 +59,14 @@ impl Cluster {
             let stuck = host.condition == Condition::Stuck;
             let (from, skew) = (host.address, host.skew);
             let Some(node) = &mut host.node else { return };
+            let running = node.is_running();
             match node.poll_output() {
                 Output::Datagram { to, payload } => {
                     let mut bytes = self.pool.pop().unwrap_or_default();
                     bytes.clear();
                     bytes.extend_from_slice(payload);
                     if let Some(checker) = &mut self.checker {
-                        checker.on_datagram_sent(to, bytes.len());
+                        checker.on_datagram_sent(running, to, &bytes);
                     }
                     if blocked {
                         host.outbox.push(Held::Datagram { to, bytes });
@@ -49,6 +76,9 @@ impl Cluster {
                 }
                 Output::Exchange { id, to, request, deadline } => {
                     let frame = request.to_vec();
+                    if let Some(checker) = &mut self.checker {
+                        checker.on_request_sent(running, &frame);
+                    }
                     host.exchanges.insert(id, deadline);
                     let (life, at) = (host.life, skew.global(deadline).max(self.now));
                     self.queue.push(at, Happening::GiveUp { host: ix, life, exchange: id });
@@ -59,6 +89,9 @@ impl Cluster {
                     }
                 }
                 Output::Reply { id, frame } => {
+                    if let Some(checker) = &mut self.checker {
+                        checker.on_frame_sent(frame);
+                    }
                     let frame = Some(frame.to_vec());
                     if let Some(asker) = host.askers.remove(&id) {
                         if blocked {
@@ -105,30 +138,68 @@ impl Cluster {
     ) {
         self.traffic.datagrams += 1;
         self.traffic.datagram_bytes += bytes.len() as u64 + UDP_OVERHEAD;
-        let line = format_args!("h{ix} -> {to}: {} bytes", bytes.len());
-        self.transcript.message(self.now, line);
+        let fate = self.draw_fate(ix, to);
+        if self.transcript.wants(Detail::Messages) {
+            let what = self.speech.datagram(&self.names, &bytes);
+            let to = Names::address(to);
+            self.transcript.message(self.now, format_args!("h{ix} -> {to}: {what}{fate}"));
+        }
+        let leaves_at = match fate {
+            Fate::Nobody | Fate::Cut | Fate::Lost => return self.recycle(bytes),
+            Fate::Once | Fate::Twice => self.leave_uplink(ix, bytes.len() as u64 + UDP_OVERHEAD),
+        };
+        let bytes = self.tamper(ix, from, to, bytes);
+        if fate == Fate::Twice {
+            self.arrive(ix, leaves_at, from, to, bytes.clone());
+        }
+        self.arrive(ix, leaves_at, from, to, bytes);
+    }
+
+    fn draw_fate(&mut self, ix: u32, to: SocketAddr) -> Fate {
         let Some(target) = host_of(to) else {
             self.traffic.to_nobody += 1;
-            return self.recycle(bytes);
+            return Fate::Nobody;
         };
-        if !self.links.passes(ix, target) {
+        if !self.links.passes(ix, target, self.now) {
             self.traffic.cut += 1;
-            return self.recycle(bytes);
+            return Fate::Cut;
         }
         let conditions = self.links.conditions(ix, target);
         if conditions.loses(&mut self.rng) {
             self.traffic.lost += 1;
-            return self.recycle(bytes);
-        }
-        let leaves_at = self.leave_uplink(ix, bytes.len() as u64 + UDP_OVERHEAD);
-        if conditions.doubles(&mut self.rng) {
+            Fate::Lost
+        } else if conditions.doubles(&mut self.rng) {
             self.traffic.doubled += 1;
-            let at = leaves_at + conditions.draw_delay(&mut self.rng);
-            let input = Input::Datagram { from, bytes: bytes.clone() };
-            self.queue.push(at, Happening::Arrives { to, input });
+            Fate::Twice
+        } else {
+            Fate::Once
         }
-        let at = leaves_at + conditions.draw_delay(&mut self.rng);
+    }
+
+    /// A datagram that has left its host is on its way.
+    pub(super) fn arrive(
+        &mut self,
+        ix: u32,
+        leaves_at: Instant,
+        from: SocketAddr,
+        to: SocketAddr,
+        bytes: Vec<u8>,
+    ) {
+        let Some(target) = host_of(to) else { return self.recycle(bytes) };
+        let begins = self.wait_for_clog(ix, target, leaves_at);
+        let at = begins + self.links.conditions(ix, target).draw_delay(&mut self.rng);
         self.queue.push(at, Happening::Arrives { to, input: Input::Datagram { from, bytes } });
+    }
+
+    /// When what leaves now goes on, on a link that may be clogged.
+    fn wait_for_clog(&mut self, from: u32, to: u32, leaves_at: Instant) -> Instant {
+        match self.links.held_until(from, to, leaves_at) {
+            Some(until) => {
+                self.traffic.clogged += 1;
+                until
+            }
+            None => leaves_at,
+        }
     }
 
     /// When bytes that are sent now have left a host with a limited rate.
@@ -146,16 +217,18 @@ impl Cluster {
         from: SocketAddr,
         to: SocketAddr,
         exchange: ExchangeId,
-        frame: Vec<u8>,
+        mut frame: Vec<u8>,
     ) {
         self.traffic.exchanges += 1;
         let segments = 1 + frame.len() as u64 / TCP_SEGMENT;
         let bytes = frame.len() as u64 + (TCP_BARE_PACKETS + segments) * TCP_OVERHEAD;
         self.traffic.exchange_bytes += bytes;
-        self.transcript.message(
-            self.now,
-            format_args!("h{ix} => {to}: request {} of {} bytes", exchange.0, frame.len()),
-        );
+        if self.transcript.wants(Detail::Messages) {
+            let what = self.speech.request(&self.names, &frame);
+            let to = Names::address(to);
+            self.transcript.message(self.now, format_args!("h{ix} => {to}: {what}"));
+        }
+        self.tamper_frame(&mut frame);
         let asker = Asker { host: ix, life: self.hosts[ix as usize].life, exchange };
         let Some(target) = host_of(to) else { return };
         // There and back for the handshake, then there with the request.
@@ -168,16 +241,24 @@ impl Cluster {
     }
 
     /// Sends an answer, or that there is none, back to who has asked.
-    pub(super) fn send_reply(&mut self, from: SocketAddr, asker: Asker, frame: Option<Vec<u8>>) {
+    pub(super) fn send_reply(
+        &mut self,
+        from: SocketAddr,
+        asker: Asker,
+        mut frame: Option<Vec<u8>>,
+    ) {
         let Some(ix) = host_of(from) else { return };
         let Asker { host, life, exchange } = asker;
         let bytes = frame.as_ref().map_or(0, |frame| frame.len() as u64);
         let segments = if bytes == 0 { 0 } else { 1 + bytes / TCP_SEGMENT };
         self.traffic.exchange_bytes += bytes + segments * TCP_OVERHEAD;
-        self.transcript.message(
-            self.now,
-            format_args!("h{ix} => h{host}: reply to {} of {bytes} bytes", exchange.0),
-        );
+        if self.transcript.wants(Detail::Messages) {
+            let what = self.speech.reply(&self.names, frame.as_deref());
+            self.transcript.message(self.now, format_args!("h{ix} => h{host}: {what}"));
+        }
+        if let Some(frame) = &mut frame {
+            self.tamper_frame(frame);
+        }
         let left_at = match ix < self.len() {
             true => self.leave_uplink(ix, bytes),
             false => self.now,
@@ -196,10 +277,11 @@ impl Cluster {
         }
         let mut at = left_at;
         for &(from, to, retry) in way {
-            if !self.links.passes(from, to) {
+            if !self.links.passes(from, to, at) {
                 self.traffic.cut += 1;
                 return None;
             }
+            at = self.wait_for_clog(from, to, at);
             let conditions = self.links.conditions(from, to);
             let mut wait = retry;
             let mut tries = 0;

@@ -23,6 +23,7 @@ impl Cluster {
         let number = self.len();
         let id = self.draw_id();
         self.hosts.push(Host::new(number, id, skew));
+        self.names.learn(id, number);
         HostIx(number)
     }
 

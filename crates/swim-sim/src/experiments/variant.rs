@@ -36,6 +36,8 @@ impl Variant {
         let second = Duration::from_secs(1);
         let base = || {
             Config::builder(Profile::Lan)
+                .plain()
+                .digest(false)
                 .suspicion_rule(SuspicionRule::Scaled)
                 .corrections(false)
                 .gossip_at_once(false)

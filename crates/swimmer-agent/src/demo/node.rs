@@ -12,13 +12,22 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 const CLUSTER: &str = "demo";
 
+/// A pause ends by itself after this long, should the demo not end it.
+const PAUSE_MAX: Duration = Duration::from_secs(60);
+
 /// A running node.
 pub(super) struct DemoNode {
     pub(super) name: String,
     pub(super) cluster: Cluster,
     pub(super) faults: FaultControl,
-    pauses: UnboundedSender<Duration>,
+    pauses: UnboundedSender<mpsc::Receiver<()>>,
     thread: JoinHandle<()>,
+}
+
+/// A node's thread is blocked for as long as this is kept.
+pub(super) struct Pause {
+    /// Nothing is ever sent: it is the end of the channel that ends the pause.
+    _end: mpsc::Sender<()>,
 }
 
 impl DemoNode {
@@ -59,8 +68,10 @@ impl DemoNode {
     }
 
     /// Blocks the node's thread, as a stopped process or a busy machine would.
-    pub(super) fn pause(&self, duration: Duration) {
-        let _ = self.pauses.send(duration);
+    pub(super) fn pause(&self) -> Pause {
+        let (sender, end) = mpsc::channel();
+        let _ = self.pauses.send(end);
+        Pause { _end: sender }
     }
 
     /// Ends the node at once, without a word to the others.
@@ -93,9 +104,9 @@ async fn start(
 }
 
 /// The node runs on this thread; so whoever blocks the thread stops the node.
-async fn run(cluster: &Cluster, mut pauses: UnboundedReceiver<Duration>) {
-    while let Some(duration) = pauses.recv().await {
-        std::thread::sleep(duration);
+async fn run(cluster: &Cluster, mut pauses: UnboundedReceiver<mpsc::Receiver<()>>) {
+    while let Some(end) = pauses.recv().await {
+        let _ = end.recv_timeout(PAUSE_MAX);
     }
     cluster.shutdown().await;
 }

@@ -11,13 +11,16 @@ use swimmer::{NodeId, State, block_on};
 use super::node::DemoNode;
 use super::view::{LEGEND, Views};
 use crate::table::table;
+use crate::text::colour_wanted;
 
 /// How often everyone's view is looked at.
 const LOOK: Duration = Duration::from_millis(20);
+/// A rest between two steps, for whoever reads along.
+const REST: Duration = Duration::from_secs(1);
 /// How long a change may take to be seen by all.
 const PATIENCE: Duration = Duration::from_secs(25);
-/// How long one node's thread is blocked.
-const PAUSE: Duration = Duration::from_secs(4);
+/// How long all of it may take: what is not seen by then will not be waited for.
+const PLAY_MAX: Duration = Duration::from_secs(100);
 
 /// One thing that was done, and how long all took to see it; `None`: they did not.
 struct Outcome {
@@ -30,28 +33,36 @@ struct Script<'a> {
     nodes: Vec<DemoNode>,
     /// Every member there ever was.
     columns: Vec<(String, NodeId)>,
-    shown: Option<Views>,
+    shown: Views,
     outcomes: Vec<Outcome>,
     started: Instant,
+    colour: bool,
 }
 
-/// Plays the demo with so many nodes, four at least. Returns whether all was seen by all.
-pub(super) fn play(count: usize) -> Result<bool, String> {
-    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+/// Plays the demo with so many nodes, four at least, whose data is kept in `folder`. Returns
+/// whether all was seen by all.
+pub(super) fn play(count: usize, folder: &Path) -> Result<bool, String> {
     let mut script = Script {
-        folder: folder.path(),
+        folder,
         nodes: Vec::new(),
         columns: Vec::new(),
-        shown: None,
+        shown: Views::of(&[], &[]),
         outcomes: Vec::new(),
         started: Instant::now(),
+        colour: colour_wanted(),
     };
     script.start_all(count)?;
+    script.rest();
     let killed = script.kill();
+    script.rest();
     script.pause();
+    script.rest();
     script.cut();
+    script.rest();
     script.heal();
+    script.rest();
     script.restart(&killed)?;
+    script.rest();
     script.leave();
     Ok(script.finish())
 }
@@ -59,7 +70,7 @@ pub(super) fn play(count: usize) -> Result<bool, String> {
 impl Script<'_> {
     fn start_all(&mut self, count: usize) -> Result<(), String> {
         self.say(&format!(
-            "A cluster of {count} nodes in this process, each with sockets and a thread of its own."
+            "A cluster of {count} nodes, each with sockets and a thread of its own."
         ));
         print(&format!("{LEGEND}\n"));
         let started = Instant::now();
@@ -88,19 +99,13 @@ impl Script<'_> {
 
     fn pause(&mut self) {
         let (name, id) = (self.nodes[2].name.clone(), self.nodes[2].id());
-        self.say(&format!(
-            "Pausing {name}: its thread is blocked for {} s, as by a stopped process.",
-            PAUSE.as_secs()
-        ));
-        let started = Instant::now();
-        self.nodes[2].pause(PAUSE);
-        self.watch(&format!("{name} paused: somebody doubts it"), started, |views| {
-            views.any_doubts(id)
+        self.say(&format!("Pausing {name}: its thread is blocked, as that of a stopped process."));
+        let pause = self.nodes[2].pause();
+        self.watch(&format!("{name} paused: all others doubt it"), Instant::now(), |views| {
+            views.all_doubt(id)
         });
-        while started.elapsed() < PAUSE {
-            self.look();
-        }
         self.say(&format!("{name} goes on. It learns what the others think, and refutes it."));
+        drop(pause);
         self.watch(&format!("{name} goes on: all see all"), Instant::now(), Views::all_see_all);
     }
 
@@ -136,7 +141,8 @@ impl Script<'_> {
         let started = Instant::now();
         let report = block_on(self.nodes[0].cluster.leave());
         if let Ok(report) = report {
-            print(&format!("    {} of {} peers confirm\n", report.acknowledged, report.told));
+            let (acknowledged, told) = (report.acknowledged, report.told);
+            self.show(&format!("{acknowledged} of {told} peers that it told confirm\n"));
         }
         self.watch(&format!("{name} left: all others hold it left"), started, |views| {
             views.all_hold(id, State::Left)
@@ -155,14 +161,14 @@ impl Script<'_> {
         let rows: Vec<Vec<String>> = rows.collect();
         print(&format!("\nSeen by all after:\n{}", table(&rows)));
         let good = self.outcomes.iter().all(|outcome| outcome.seen_after.is_some());
-        let verdict = if good { "All was seen by all." } else { "Something was not seen in time." };
-        print(&format!("{verdict} It took {}.\n", seconds(self.started.elapsed())));
+        let verdict = if good { "All was seen by all" } else { "Something was not seen in time" };
+        print(&format!("{verdict}, in {:.1} s.\n", self.started.elapsed().as_secs_f64()));
         good
     }
 
     /// Shows views as they change until `done`, and notes how long that took.
     fn watch(&mut self, what: &str, started: Instant, done: impl Fn(&Views) -> bool) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = (Instant::now() + PATIENCE).min(self.started + PLAY_MAX);
         let seen_after = loop {
             let views = self.look();
             if done(&views) {
@@ -172,24 +178,42 @@ impl Script<'_> {
                 break None;
             }
         };
-        let time =
-            seen_after.map_or_else(|| format!("not within {} s", PATIENCE.as_secs()), seconds);
-        print(&format!("    {what} — {time}\n"));
+        let time = seen_after.map_or_else(|| "NOT SEEN".into(), seconds);
+        self.show(&format!("{what}, after {}\n", time.trim_start()));
         self.outcomes.push(Outcome { what: what.to_owned(), seen_after });
+    }
+
+    /// Shows views as they change for a while.
+    fn rest(&mut self) {
+        let started = Instant::now();
+        while started.elapsed() < REST {
+            self.look();
+        }
     }
 
     fn look(&mut self) -> Views {
         sleep(LOOK);
         let views = Views::of(&self.nodes, &self.columns);
-        if self.shown.as_ref() != Some(&views) {
-            print(&format!("  {}\n{}", seconds(self.started.elapsed()), views.draw()));
-            self.shown = Some(views.clone());
+        if let Some(picture) = views.draw_changes(&self.shown, self.colour) {
+            self.show(&picture);
         }
+        self.shown = views.clone();
         views
     }
 
     fn say(&self, what: &str) {
         print(&format!("\n{} {what}\n", seconds(self.started.elapsed())));
+    }
+
+    /// Shows lines beside the time.
+    fn show(&self, lines: &str) {
+        let mut margin = seconds(self.started.elapsed());
+        let mut text = String::new();
+        for line in lines.lines() {
+            text.push_str(&format!("{margin}   {line}\n"));
+            margin = " ".repeat(margin.len());
+        }
+        print(&text);
     }
 }
 

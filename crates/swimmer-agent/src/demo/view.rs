@@ -1,17 +1,19 @@
 //! What every node sees, as one small picture: a row an observer, a column a member.
 
 use std::fmt::Write;
-use std::io::{self, IsTerminal};
 
 use swimmer::{NodeId, State};
 
 use super::node::DemoNode;
+use crate::text::{BLUE, DIM, GREEN, RED, RESET, YELLOW};
 
 /// One node's view of all, in the order of the columns; `None`: never met.
 pub(super) type Row = Vec<Option<State>>;
 
 /// The legend of the picture.
-pub(super) const LEGEND: &str = "+ alive   ? suspect   x dead   < left   . not met   o itself";
+pub(super) const LEGEND: &str = "\
+A row is what one node sees, shown whenever it changes:
++ alive   ? suspect   x dead   < left   . not met   o itself";
 
 /// The views of all nodes that run.
 #[derive(Clone, PartialEq, Eq)]
@@ -36,9 +38,9 @@ impl Views {
         self.others_of(id).all(|held| held == Some(state))
     }
 
-    /// Whether anyone but `id` itself holds `id` in another state than alive.
-    pub(super) fn any_doubts(&self, id: NodeId) -> bool {
-        self.others_of(id).any(|held| held != Some(State::Alive))
+    /// Whether everyone but `id` itself doubts that `id` is alive.
+    pub(super) fn all_doubt(&self, id: NodeId) -> bool {
+        self.others_of(id).all(|held| matches!(held, Some(State::Suspect | State::Dead)))
     }
 
     fn others_of(&self, id: NodeId) -> impl Iterator<Item = Option<State>> + '_ {
@@ -52,36 +54,70 @@ impl Views {
         self.rows.iter().all(|&(_, id, _)| self.all_hold(id, State::Alive))
     }
 
-    /// The picture.
-    pub(super) fn draw(&self) -> String {
-        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let colour = io::stdout().is_terminal() && !no_color;
+    /// The picture of the rows that are not in `shown`, under the names of the columns. `None`:
+    /// there are none.
+    pub(super) fn draw_changes(&self, shown: &Self, colour: bool) -> Option<String> {
+        let is_new = |row: &&(String, NodeId, Row)| !shown.rows.contains(row);
+        let mut rows = self.rows.iter().filter(is_new).peekable();
+        rows.peek()?;
         let width = self.columns.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-        let mut text = format!("    {:width$} ", "");
+        let mut text = format!("{:width$} ", "");
         for (name, _) in &self.columns {
             // Writing to a string cannot fail.
             let _ = write!(text, " {name:>3}");
         }
         text.push('\n');
-        for (name, id, row) in &self.rows {
-            let _ = write!(text, "    {name:width$} ");
+        for (name, id, row) in rows {
+            let _ = write!(text, "{name:width$} ");
             for (&held, &(_, column)) in row.iter().zip(&self.columns) {
                 let (sign, on) = if column == *id { ('o', "") } else { sign(held) };
-                let (on, off) = if colour { (on, "\x1b[0m") } else { ("", "") };
+                let (on, off) = if colour { (on, RESET) } else { ("", "") };
                 let _ = write!(text, "   {on}{sign}{off}");
             }
             text.push('\n');
         }
-        text
+        Some(text)
     }
 }
 
 fn sign(held: Option<State>) -> (char, &'static str) {
     match held {
-        Some(State::Alive) => ('+', "\x1b[32m"),
-        Some(State::Suspect) => ('?', "\x1b[33m"),
-        Some(State::Dead) => ('x', "\x1b[31m"),
-        Some(State::Left) => ('<', "\x1b[34m"),
-        None => ('.', "\x1b[2m"),
+        Some(State::Alive) => ('+', GREEN),
+        Some(State::Suspect) => ('?', YELLOW),
+        Some(State::Dead) => ('x', RED),
+        Some(State::Left) => ('<', BLUE),
+        None => ('.', DIM),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(byte: u8) -> NodeId {
+        NodeId::from_bytes([byte; 16])
+    }
+
+    fn views(rows: [[Option<State>; 2]; 2]) -> Views {
+        let columns = vec![("n1".to_owned(), id(1)), ("n2".to_owned(), id(2))];
+        let rows =
+            columns.iter().zip(rows).map(|((name, id), row)| (name.clone(), *id, row.into()));
+        Views { rows: rows.collect(), columns }
+    }
+
+    #[test]
+    fn only_rows_that_changed_are_drawn() {
+        let alive = Some(State::Alive);
+        let before = views([[alive, None], [alive, alive]]);
+        let after = views([[alive, Some(State::Suspect)], [alive, alive]]);
+        assert_eq!(after.draw_changes(&before, false).unwrap(), "     n1  n2\nn1    o   ?\n");
+        assert_eq!(after.draw_changes(&after, false), None);
+    }
+
+    #[test]
+    fn a_view_of_oneself_does_not_count() {
+        let views = views([[None, Some(State::Dead)], [Some(State::Alive), None]]);
+        assert!(views.all_hold(id(2), State::Dead) && views.all_doubt(id(2)));
+        assert!(!views.all_doubt(id(1)) && !views.all_see_all());
     }
 }

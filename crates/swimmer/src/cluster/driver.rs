@@ -5,13 +5,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use swim_membership::Instant;
+use swim_membership::{Instant, Now};
 use swim_proto::{NodeId, RecordError};
 use swim_transport::{Batch, Incoming, Responder, Transport};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::{Instant as Clock, sleep, sleep_until, timeout_at};
+use tokio::time::{sleep, sleep_until, timeout_at};
 
+use super::clock::Clocks;
 use super::data_folder::DataFolder;
 use super::mirror::Mirror;
 use super::notices::NoticeBoard;
@@ -78,7 +79,7 @@ pub(super) struct Driver<T> {
     /// Holds the lock of the data folder.
     folder: Option<DataFolder>,
     ending: Ending,
-    started: Clock,
+    clocks: Clocks,
     exchanges: JoinSet<(ExchangeId, Option<Vec<u8>>)>,
     responders: BTreeMap<RequestId, Responder>,
     next_request: u64,
@@ -114,7 +115,7 @@ impl<T: Transport> Driver<T> {
             mirror,
             notices,
             folder,
-            started: Clock::now(),
+            clocks: Clocks::start(),
             exchanges: JoinSet::new(),
             responders: BTreeMap::new(),
             next_request: 0,
@@ -145,15 +146,10 @@ impl<T: Transport> Driver<T> {
         self.stop().await;
     }
 
-    fn now(&self) -> Instant {
-        let micros = self.started.elapsed().as_micros();
-        Instant::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
-    }
-
     /// Waits for what comes first. What is due and what was asked by the user go before the
     /// network, which could keep the loop busy for ever.
     async fn input(&mut self, batch: &mut Batch) -> Input {
-        let timeout = sleep_until(self.clock_at(self.wake_at));
+        let timeout = sleep_until(self.clocks.at(self.wake_at));
         tokio::select! {
             biased;
             command = self.commands.recv() => Input::Command(command),
@@ -169,15 +165,9 @@ impl<T: Transport> Driver<T> {
         }
     }
 
-    fn clock_at(&self, at: Instant) -> Clock {
-        // A year is as good as never, and does not overflow the clock.
-        let micros = at.as_micros().min(365 * 24 * 3_600 * 1_000_000);
-        self.started + Duration::from_micros(micros)
-    }
-
     /// Hands an input to the node. Returns whether the loop goes on.
     async fn handle(&mut self, input: Input, batch: &mut Batch) -> bool {
-        let now = self.now();
+        let now = self.clocks.now();
         match input {
             Input::Datagrams(Ok(())) => self.on_datagrams(now, batch).await,
             Input::Request(Ok(incoming)) => self.on_request(now, incoming),
@@ -188,20 +178,20 @@ impl<T: Transport> Driver<T> {
             Input::Seeds(found) => self.on_seeds(now, &found),
             Input::Timeout => {}
         }
-        if now >= self.wake_at {
+        if now.monotonic >= self.wake_at {
             self.node.handle_timeout(now);
         }
         true
     }
 
-    async fn on_datagrams(&mut self, now: Instant, batch: &mut Batch) {
+    async fn on_datagrams(&mut self, now: Now, batch: &mut Batch) {
         for (from, bytes) in batch.iter_mut() {
             self.node.handle_datagram(now, from, bytes);
-            self.drain().await;
+            self.act().await;
         }
     }
 
-    fn on_request(&mut self, now: Instant, incoming: Incoming) {
+    fn on_request(&mut self, now: Now, incoming: Incoming) {
         let Incoming { from, mut frame, responder } = incoming;
         self.next_request += 1;
         let id = RequestId(self.next_request);
@@ -209,7 +199,7 @@ impl<T: Transport> Driver<T> {
         self.node.handle_request(now, from, id, &mut frame);
     }
 
-    fn on_command(&mut self, now: Instant, command: Command) -> bool {
+    fn on_command(&mut self, now: Now, command: Command) -> bool {
         match command {
             Command::SetMetadata { metadata, done } => {
                 let result: Result<(), RecordError> = self.node.set_metadata(now, &metadata);
@@ -246,7 +236,8 @@ impl<T: Transport> Driver<T> {
     /// Begins to join by these names; addresses come from a task that resolves them.
     fn join(&mut self, seeds: Vec<String>) {
         self.stop_resolving();
-        self.node.join(self.now(), &[]);
+        let now = self.clocks.now();
+        self.node.join(now, &[]);
         if !seeds.is_empty() {
             self.first_addresses = true;
             let (found, receiver) = mpsc::channel(1);
@@ -256,7 +247,7 @@ impl<T: Transport> Driver<T> {
         }
     }
 
-    fn on_seeds(&mut self, now: Instant, found: &[SocketAddr]) {
+    fn on_seeds(&mut self, now: Now, found: &[SocketAddr]) {
         // Names are resolved again only for as long as no seed has answered.
         let first = std::mem::take(&mut self.first_addresses);
         if !first && !self.node.wants_seeds() {
@@ -275,8 +266,14 @@ impl<T: Transport> Driver<T> {
         self.seeds = mpsc::channel(1).1;
     }
 
-    /// Does what the node wants, to its last word, and publishes what has changed.
+    /// Does what the node wants, and publishes what has changed.
     async fn drain(&mut self) {
+        self.act().await;
+        self.mirror.publish(&mut self.node, &mut self.events);
+    }
+
+    /// Does what the node wants, to its last word.
+    async fn act(&mut self) {
         self.wake_at = loop {
             match self.node.poll_output() {
                 Output::Datagram { to, payload } => {
@@ -300,11 +297,10 @@ impl<T: Transport> Driver<T> {
         };
         // Requests without an answer by now get none.
         self.responders.clear();
-        self.mirror.publish(&mut self.node, &mut self.events);
     }
 
     fn start_exchange(&mut self, id: ExchangeId, to: SocketAddr, request: Vec<u8>, at: Instant) {
-        let (transport, deadline) = (Arc::clone(&self.transport), self.clock_at(at));
+        let (transport, deadline) = (Arc::clone(&self.transport), self.clocks.at(at));
         self.exchanges.spawn(async move {
             let reply = timeout_at(deadline, transport.exchange(to, request)).await;
             (id, reply.ok().and_then(Result::ok).flatten())

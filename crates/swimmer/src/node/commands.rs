@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use swim_dissemination::Outbox;
-use swim_membership::Instant;
+use swim_membership::Now;
 use swim_proto::limits::{BROADCAST_BYTES_MAX, FRAME_BYTES_MAX};
 use swim_proto::{NodeId, RecordError, RecordFields};
 
@@ -51,8 +51,8 @@ impl Node {
     /// Makes joining by these addresses the standing goal: they are tried again, after longer and
     /// longer whiles, until one answers. It replaces the addresses of an earlier call; the own
     /// address among them is ignored. After [`leave`](Self::leave) this begins the next life.
-    pub fn join(&mut self, now: Instant, seeds: &[SocketAddr]) {
-        self.now = now;
+    pub fn join(&mut self, now: impl Into<Now>, seeds: &[SocketAddr]) {
+        let now = self.enter(now);
         self.membership.join(now, seeds);
         self.collect(usize::MAX);
     }
@@ -64,8 +64,8 @@ impl Node {
 
     /// Leaves gently: a few peers are told until they acknowledge it, for at most a second, and
     /// [`Completion::Left`](super::Completion::Left) says how many did.
-    pub fn leave(&mut self, now: Instant) {
-        self.now = now;
+    pub fn leave(&mut self, now: impl Into<Now>) {
+        let now = self.enter(now);
         self.membership.leave(now);
         self.outbox = Outbox::new();
         self.collect(usize::MAX);
@@ -75,8 +75,12 @@ impl Node {
     ///
     /// # Errors
     /// When it is longer than 512 bytes; the old one then stays.
-    pub fn set_metadata(&mut self, now: Instant, metadata: &[u8]) -> Result<(), RecordError> {
-        self.now = now;
+    pub fn set_metadata(
+        &mut self,
+        now: impl Into<Now>,
+        metadata: &[u8],
+    ) -> Result<(), RecordError> {
+        self.enter(now);
         let fields = self.membership.local_record().fields();
         let record = RecordFields { metadata, ..fields }.build()?;
         self.membership.set_record(record);
@@ -88,12 +92,12 @@ impl Node {
     ///
     /// # Errors
     /// When it is longer than 512 bytes, or this node has left.
-    pub fn broadcast(&mut self, now: Instant, payload: &[u8]) -> Result<(), SendError> {
+    pub fn broadcast(&mut self, now: impl Into<Now>, payload: &[u8]) -> Result<(), SendError> {
         check_length(payload, BROADCAST_BYTES_MAX)?;
         if !self.is_running() {
             return Err(SendError::NotRunning);
         }
-        self.now = now;
+        self.enter(now);
         let key = rand::RngExt::random(&mut self.rng);
         self.seen.insert(key);
         let origin = self.membership.short();
@@ -111,10 +115,15 @@ impl Node {
     ///
     /// # Errors
     /// When the member is not there, or the payload does not fit a datagram.
-    pub fn send(&mut self, now: Instant, to: NodeId, payload: &[u8]) -> Result<(), SendError> {
+    pub fn send(
+        &mut self,
+        now: impl Into<Now>,
+        to: NodeId,
+        payload: &[u8],
+    ) -> Result<(), SendError> {
         let max = self.membership.config().datagram_bytes_max() - USER_OVERHEAD;
         check_length(payload, max)?;
-        self.now = now;
+        self.enter(now);
         let to = self.address_of(to)?;
         self.pending.push_back(Pending::User { to, payload: payload.into() });
         Ok(())
@@ -127,12 +136,12 @@ impl Node {
     /// When the member is not there, or the payload is longer than 65,472 bytes.
     pub fn send_reliable(
         &mut self,
-        now: Instant,
+        now: impl Into<Now>,
         to: NodeId,
         payload: &[u8],
     ) -> Result<SendId, SendError> {
         check_length(payload, FRAME_BYTES_MAX - USER_OVERHEAD)?;
-        self.now = now;
+        self.enter(now);
         let to = self.address_of(to)?;
         self.next_send += 1;
         let id = SendId(self.next_send);

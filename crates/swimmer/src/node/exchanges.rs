@@ -1,48 +1,27 @@
-//! The reliable plane: requests and their answers, and exchanges of several rounds.
-//!
-//! ```text
-//! asker                                      responder
-//!   join (own record)            ──────────►
-//!              ◄────────── entries: contradictions, own record, table from 0
-//!   sync (contradictions, own record, table) ►      until both tables are through
-//!              ◄────────── entries …
-//! ```
+//! The reliable plane: requests and their answers. Exchanges that compare tables go on in `sync`.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use swim_membership::{Ask, Instant, Source, Via, Who};
+use swim_membership::{Ask, Instant, Now, Who};
 use swim_proto::limits::FRAME_BYTES_MAX;
 use swim_proto::{
-    DecodeError, Fit, Frame, NodeId, Packet, Part, Parts, RecordFields, RefusalReason, Reply,
-    Request, Seq, ShortId, State, Versions,
+    BucketSet, DecodeError, Frame, NodeId, Packet, Part, Parts, RecordFields, RefusalReason, Reply,
+    Request, Seq, ShortId, Versions,
 };
 
 use super::output::{Completion, ExchangeId, RequestId, SendId};
+use super::sync::Round;
 use super::{Node, Pending, Ready};
 use crate::event::{Delivery, Notice};
 
 /// More exchanges than this are never open; one more is not begun, and counted.
 pub(super) const OPEN_MAX: usize = 64;
-/// An exchange of more rounds than this is broken off; a whole table of the largest size fits.
-const ROUNDS_MAX: u32 = 2_048;
-
-/// Where an exchange of several rounds stands.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Round {
-    to: SocketAddr,
-    /// The place in our table from which to tell, `None`: it is told.
-    push: Option<u32>,
-    /// The place in theirs from which to ask, `None`: it is known.
-    pull: Option<u32>,
-    number: u32,
-}
-
 /// What an exchange is for.
-#[derive(Clone, Copy, Debug)]
-enum Purpose {
+#[derive(Debug)]
+pub(super) enum Purpose {
     Join { seed: SocketAddr },
-    Sync(Round),
+    Sync(Box<Round>),
     Ping { seq: Seq },
     User(SendId),
 }
@@ -76,7 +55,10 @@ impl Node {
     pub(super) fn pack_ask(&mut self, to: SocketAddr, ask: Ask) -> Option<Ready> {
         match ask {
             Ask::Join => self.pack_join(to),
-            Ask::Sync => self.pack_round(Round { to, push: Some(0), pull: Some(0), number: 0 }),
+            Ask::Sync | Ask::Repair => {
+                let round = Round::first(to, ask, self.membership.digest());
+                self.pack_round(Box::new(round))
+            }
             Ask::Ping { seq, target, held, until } => {
                 let from = self.membership.tiny();
                 let request = Request::Ping { seq, target, from, held };
@@ -97,18 +79,6 @@ impl Node {
         self.finish_exchange(seed, Purpose::Join { seed }, self.exchange_deadline())
     }
 
-    /// The next round: what the last one left contradicted, our own word, and our table as far
-    /// as it fits.
-    pub(super) fn pack_round(&mut self, round: Round) -> Option<Ready> {
-        let request = Request::Sync { from: self.membership.id(), pull: round.pull };
-        self.begin(&Frame::Request(request))?;
-        self.push_contradictions();
-        let _ = self.push_part(Who::Local, FRAME_BYTES_MAX);
-        let push = round.push.and_then(|cursor| self.push_table(cursor));
-        let deadline = self.exchange_deadline();
-        self.finish_exchange(round.to, Purpose::Sync(Round { push, ..round }), deadline)
-    }
-
     pub(super) fn pack_user_request(
         &mut self,
         id: SendId,
@@ -126,15 +96,15 @@ impl Node {
         ready
     }
 
-    fn begin(&mut self, frame: &Frame<'_>) -> Option<()> {
+    pub(super) fn begin(&mut self, frame: &Frame<'_>) -> Option<()> {
         self.codec.begin_frame(frame, FRAME_BYTES_MAX, &mut self.out).ok()
     }
 
-    fn exchange_deadline(&self) -> Instant {
+    pub(super) fn exchange_deadline(&self) -> Instant {
         self.now + self.membership.config().exchange_timeout()
     }
 
-    fn finish_exchange(
+    pub(super) fn finish_exchange(
         &mut self,
         to: SocketAddr,
         purpose: Purpose,
@@ -150,52 +120,16 @@ impl Node {
         Some(Ready::Exchange { id, to, deadline })
     }
 
-    /// Tells the other side where its word is older than ours (E3).
-    fn push_contradictions(&mut self) {
-        let (codec, out) = (&mut *self.codec, &mut self.out);
-        self.membership.take_contradictions(|membership, who| match membership.part(who) {
-            // The own word stands in every frame.
-            _ if who == Who::Local => true,
-            Some(part) => codec.push(&part, FRAME_BYTES_MAX, out) == Fit::Written,
-            None => true,
-        });
-        self.membership.drop_contradictions();
-    }
-
-    /// Tells the present members from `cursor` on. Returns where to go on, `None` at the end.
-    fn push_table(&mut self, cursor: u32) -> Option<u32> {
-        let membership = &self.membership;
-        for at in cursor..membership.table().end() {
-            let Some(ix) = membership.table().at(at) else { continue };
-            if !membership.claim(ix).state.is_present() {
-                continue;
-            }
-            let mut fits =
-                self.codec.push(&membership.record_part(ix), FRAME_BYTES_MAX, &mut self.out);
-            if fits == Fit::Written
-                && membership.claim(ix).state == State::Suspect
-                && let Some(part) = membership.part(Who::Member(ix))
-            {
-                fits = self.codec.push(&part, FRAME_BYTES_MAX, &mut self.out);
-            }
-            if fits == Fit::NoRoom {
-                // A record without its suspicion is told again, with it: what was pushed stays.
-                return Some(at);
-            }
-        }
-        None
-    }
-
     /// A peer asks over the reliable plane. The answer, if there is one, comes by
     /// [`poll_output`](Self::poll_output) before the next wait, under the driver's number.
     pub fn handle_request(
         &mut self,
-        now: Instant,
+        now: impl Into<Now>,
         from: SocketAddr,
         id: RequestId,
         frame: &mut [u8],
     ) {
-        self.now = now;
+        self.enter(now);
         let mut scratch = std::mem::take(&mut self.scratch);
         match self.codec.decode_request(frame, &mut scratch) {
             Ok(Packet { message, parts }) => self.on_request(from, id, message, parts),
@@ -214,7 +148,10 @@ impl Node {
     ) {
         match message {
             Request::Join { cluster } => self.on_join(from, id, cluster, parts),
-            Request::Sync { from: peer, pull } => self.on_sync(from, id, peer, pull, parts),
+            Request::Sync { from: peer, digests } => self.on_sync(from, id, peer, &digests, parts),
+            Request::Records { from: peer, buckets, pull } => {
+                self.on_records(from, id, peer, (buckets, pull), parts);
+            }
             Request::Ping { seq, target, held, .. } => {
                 if self.membership.handle_ping_request(self.now, target, held) {
                     self.reply(id, &Frame::Reply(Reply::Ack { seq }));
@@ -242,62 +179,16 @@ impl Node {
             } else if full && self.membership.table().find(joiner).is_none() {
                 self.refuse(id, RefusalReason::Full);
             } else {
-                self.on_sync(from, id, joiner, Some(0), parts);
+                self.on_records(from, id, joiner, (BucketSet::ALL, Some(ShortId(0))), parts);
             }
         } else {
             self.wire.frames_malformed += 1;
         }
     }
 
-    fn refuse(&mut self, id: RequestId, reason: RefusalReason) {
+    pub(super) fn refuse(&mut self, id: RequestId, reason: RefusalReason) {
         let cluster = self.cluster.clone();
         self.reply(id, &Frame::Reply(Reply::Refusal { cluster: cluster.as_str(), reason }));
-    }
-
-    fn on_sync(
-        &mut self,
-        from: SocketAddr,
-        id: RequestId,
-        peer: NodeId,
-        pull: Option<u32>,
-        parts: Parts<'_>,
-    ) {
-        if self.membership.has_left() {
-            self.refuse(id, RefusalReason::NotRunning);
-            return;
-        }
-        self.membership.drop_contradictions();
-        self.handle_parts(Source { address: from, via: Via::Request(peer) }, parts);
-        let next = self.next_of(pull);
-        self.reply_entries(id, pull, next);
-    }
-
-    /// Entries are packed twice where the table does not fit one frame: the place to go on stands
-    /// before them, and is known only after.
-    fn reply_entries(&mut self, id: RequestId, pull: Option<u32>, next: Option<u32>) {
-        let own = self.membership.id();
-        if self.begin(&Frame::Reply(Reply::Entries { from: own, next })).is_none() {
-            return;
-        }
-        self.push_contradictions();
-        let _ = self.push_part(Who::Local, FRAME_BYTES_MAX);
-        if let Some(cursor) = pull {
-            let _ = self.push_table(cursor);
-        }
-        self.finish_reply(id);
-    }
-
-    /// Where the table goes on after what fits one reply that starts at `pull`.
-    fn next_of(&mut self, pull: Option<u32>) -> Option<u32> {
-        let own = self.membership.id();
-        // Measured with the longest head, so that what follows it fits behind any.
-        self.begin(&Frame::Reply(Reply::Entries { from: own, next: Some(u32::MAX - 1) }))?;
-        let (codec, out) = (&mut *self.codec, &mut self.out);
-        self.membership.peek_contradictions(|part| {
-            let _ = codec.push(part, FRAME_BYTES_MAX, out);
-        });
-        let _ = self.push_part(Who::Local, FRAME_BYTES_MAX);
-        self.push_table(pull?)
     }
 
     fn on_user(&mut self, id: RequestId, sender: ShortId, payload: &[u8]) {
@@ -312,7 +203,7 @@ impl Node {
         }
     }
 
-    fn finish_reply(&mut self, id: RequestId) {
+    pub(super) fn finish_reply(&mut self, id: RequestId) {
         self.codec.finish(&mut self.out);
         self.wire.requests += 1;
         // A reply is made at once, not when it is polled: it answers this request as things
@@ -322,8 +213,8 @@ impl Node {
     }
 
     /// An exchange has ended, `None`: it failed, ran out of time, or was not answered.
-    pub fn handle_reply(&mut self, now: Instant, id: ExchangeId, reply: Option<&mut [u8]>) {
-        self.now = now;
+    pub fn handle_reply(&mut self, now: impl Into<Now>, id: ExchangeId, reply: Option<&mut [u8]>) {
+        self.enter(now);
         let Some(purpose) = self.exchanges.open.remove(&id) else { return };
         let Some(frame) = reply else {
             self.on_exchange_failed(purpose);
@@ -343,8 +234,10 @@ impl Node {
 
     fn on_exchange_failed(&mut self, purpose: Purpose) {
         self.wire.exchanges_failed += 1;
-        if let Purpose::User(id) = purpose {
-            self.complete_send(id, false);
+        match purpose {
+            Purpose::User(id) => self.complete_send(id, false),
+            Purpose::Sync(round) => self.on_sync_ended(&round, None),
+            Purpose::Join { .. } | Purpose::Ping { .. } => {}
         }
     }
 
@@ -355,18 +248,18 @@ impl Node {
 
     fn on_reply(&mut self, purpose: Purpose, message: Reply<'_>, parts: Parts<'_>) {
         match (purpose, message) {
-            (Purpose::Join { seed }, Reply::Entries { from, next }) => {
-                self.on_join_answered(seed, from, next, parts);
+            (Purpose::Join { seed }, Reply::Entries { from, digest, buckets, next }) => {
+                self.on_join_answered(seed, from, digest, (buckets, next), parts);
             }
-            (Purpose::Sync(round), Reply::Entries { from, next }) => {
-                self.on_round_answered(round, from, next, parts);
+            (Purpose::Sync(round), Reply::Entries { from, digest, buckets, next }) => {
+                self.on_round_answered(round, from, digest, (buckets, next), parts);
             }
             (Purpose::Join { seed: by }, Reply::Refusal { cluster, reason }) => {
                 let cluster = cluster.into();
                 self.notice_once(by, Notice::JoinRefused { by, cluster, reason });
             }
             (Purpose::Ping { seq }, Reply::Ack { seq: acked }) if seq == acked => {
-                self.membership.handle_reliable_ack(seq);
+                self.membership.handle_reliable_ack(self.now, seq);
             }
             (Purpose::User(id), Reply::Ack { .. }) => self.complete_send(id, true),
             (purpose, Reply::Refusal { .. }) => self.on_exchange_failed(purpose),
@@ -381,14 +274,15 @@ impl Node {
         &mut self,
         seed: SocketAddr,
         from: NodeId,
-        next: Option<u32>,
+        digest: u64,
+        told: (BucketSet, Option<ShortId>),
         parts: Parts<'_>,
     ) {
         let reflected = from == self.membership.id() && self.is_own_word(parts.clone());
         self.membership.handle_joined(seed, reflected);
         if !reflected {
-            let round = Round { to: seed, push: None, pull: None, number: 0 };
-            self.on_round_answered(round, from, next, parts);
+            let round = Round::first(seed, Ask::Join, self.membership.digest());
+            self.on_round_answered(Box::new(round), from, digest, told, parts);
         }
     }
 
@@ -402,24 +296,6 @@ impl Node {
             }
             _ => false,
         })
-    }
-
-    fn on_round_answered(
-        &mut self,
-        round: Round,
-        from: NodeId,
-        next: Option<u32>,
-        parts: Parts<'_>,
-    ) {
-        self.membership.drop_contradictions();
-        self.handle_parts(Source { address: round.to, via: Via::Reply(from) }, parts);
-        let open = round.push.is_some() || next.is_some() || self.membership.has_contradictions();
-        if open && round.number == ROUNDS_MAX {
-            self.wire.rounds_full += 1;
-        } else if open && self.is_running() {
-            let round = Round { pull: next, number: round.number + 1, ..round };
-            self.pending.push_back(Pending::Continue { round });
-        }
     }
 
     fn on_bad_frame(&mut self, error: DecodeError) {

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use swim_membership::{Instant, KnownBug, Lookup, Source, Via, Who};
+use swim_membership::{KnownBug, Lookup, Now, Source, Who};
 use swim_proto::{Datagram, DecodeError, Part, Parts, ShortId, Subject};
 
 use super::pack::{Broadcast, key_of};
@@ -12,19 +12,27 @@ use crate::event::{Delivery, Event, Notice};
 
 impl Node {
     /// A datagram has come. Its bytes may be changed in place.
-    pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, bytes: &mut [u8]) {
-        self.now = now;
+    pub fn handle_datagram(&mut self, now: impl Into<Now>, from: SocketAddr, bytes: &mut [u8]) {
+        self.enter(now);
         self.wire.datagrams_in += 1;
         self.wire.bytes_in += bytes.len() as u64;
         let length = bytes.len();
         let mut scratch = std::mem::take(&mut self.scratch);
         match self.codec.decode_datagram(bytes, &mut scratch) {
             Ok(packet) => {
-                let correction = matches!(packet.message, Datagram::Correction);
-                let via = if correction { Via::Correction } else { Via::Gossip };
+                let via = self.membership.via(from, &packet.message);
                 // News first: it may say who the sender is.
                 self.handle_parts(Source { address: from, via }, packet.parts);
                 self.on_datagram(from, &packet.message);
+                self.collect(length);
+                // Last, for what has just come is news of ours now, and no difference.
+                let quiet = self.is_quiet();
+                self.membership.handle_note(
+                    self.now,
+                    Source { address: from, via },
+                    &packet.message,
+                    quiet,
+                );
                 self.collect(length);
             }
             Err(error) => self.on_bad_datagram(from, error),

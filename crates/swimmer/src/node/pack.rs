@@ -77,7 +77,8 @@ impl Node {
         bytes_max: usize,
     ) -> Option<Ready> {
         let limit = self.membership.config().datagram_bytes_max();
-        self.codec.begin_datagram(message, limit, &mut self.out).ok()?;
+        let message = self.with_note(*message, tell);
+        self.codec.begin_datagram(&message, limit, &mut self.out).ok()?;
         match tell {
             Tell::Nothing => {}
             Tell::News => self.push_news(None, limit),
@@ -96,6 +97,21 @@ impl Node {
             Tell::Record(ix) => self.push_record(ix, limit),
         }
         self.finish_datagram(to)
+    }
+
+    /// Pings and acks to members say how this node stands (D2).
+    fn with_note<'a>(&mut self, message: Datagram<'a>, tell: Tell) -> Datagram<'a> {
+        if !matches!(tell, Tell::News | Tell::First(_)) {
+            return message;
+        }
+        let quiet = self.is_quiet();
+        match message {
+            Datagram::Ping { seq, target, from, held, .. } => {
+                Datagram::Ping { seq, target, from, held, note: self.membership.note(quiet) }
+            }
+            Datagram::Ack { seq, .. } => Datagram::Ack { seq, note: self.membership.note(quiet) },
+            other => other,
+        }
     }
 
     /// A gossip datagram, unless others have taken all the news in the meantime.

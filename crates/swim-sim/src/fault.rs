@@ -1,0 +1,424 @@
+//! What is done to a cluster, in values and in words.
+//!
+//! The words are those of plans and stories:
+//!
+//! ```text
+//! crash h2                         its process ends without a word
+//! restart h2 [lost] [moved|back]   it starts; without its data; at another port, or at its first
+//! pause h2 | block h2 | resume h2  it stands still | nothing goes in or out | it goes on
+//! jump h2 1h                       its clock leaps forward
+//! inbox h2 16                      so much waits for it while it stands still; more is lost
+//! leave h2 | join h2
+//! metadata h2 7 | broadcast h2
+//! twin h2 h0                       h2 starts anew with the identity of h0
+//! cut h0 h1 | mend h0 h1           nothing goes from h0 to h1 | it does again
+//! isolate h2 [deaf|mute]           nothing goes in and out | in | out
+//! reconnect h2
+//! flap h0 h1 500ms                 the link is down for so long, up for so long, and so on
+//! clog h0 h1 3s                    nothing arrives, then all at once
+//! split h0 h3 | bridge h1          these do not hear the others | h1 hears both
+//! rate h2 2000                     bytes a second that it can send
+//! network 200us 1ms [tail 5] [loss 20] [doubled 1]          of 1,000
+//! tamper [flips 5] [cuts 5] [splices 5] [replays 5] [foreign 5]
+//! heal                             all cuts, splits, limits and tampering end
+//! lie suspect h1 65536             and so on: the liar forges
+//! ```
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::cluster::{Cluster, Data, HostIx, Place};
+use crate::host::Condition;
+use crate::lie::Lie;
+use crate::link::{Conditions, Tampering};
+use crate::words::{Span, TextError, Words};
+
+/// One thing that is done to a cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// A process ends without a word.
+    Crash(HostIx),
+    /// It starts, after a crash or while it runs.
+    Restart(HostIx, Data, Place),
+    /// It stands still.
+    Pause(HostIx),
+    /// Nothing goes in or out of it.
+    Block(HostIx),
+    /// It goes on.
+    Resume(HostIx),
+    /// Its clock leaps forward by so much.
+    Jump(HostIx, Duration),
+    /// So many packets wait for it while it stands still; more are lost.
+    Inbox(HostIx, u32),
+    /// It leaves gently.
+    Leave(HostIx),
+    /// It joins, again if it had left.
+    Join(HostIx),
+    /// It changes its metadata.
+    Metadata(HostIx, u8),
+    /// It broadcasts.
+    Broadcast(HostIx),
+    /// The first starts anew with the identity of the second, as from a copied data folder.
+    Twin(HostIx, HostIx),
+    /// Nothing goes from the first to the second.
+    Cut(HostIx, HostIx),
+    /// It does again.
+    Mend(HostIx, HostIx),
+    /// Nothing goes in or out of it, or only in, or only out.
+    Isolate(HostIx, Isolation),
+    /// It hears and is heard again.
+    Reconnect(HostIx),
+    /// The link between two hosts is down and up by turns, each for so long.
+    Flap(HostIx, HostIx, Duration),
+    /// For so long nothing arrives that the first sends to the second, then all at once.
+    Clog(HostIx, HostIx, Duration),
+    /// The hosts whose bit is set do not hear the others.
+    Split(u32),
+    /// It hears all sides of a split, and is heard by them.
+    Bridge(HostIx),
+    /// What a host sends is limited, in bytes a second.
+    Rate(HostIx, u64),
+    /// All links differ from what they were.
+    Network(Conditions),
+    /// What happens to the bytes from now on.
+    Tamper(Tampering),
+    /// All cuts, splits, limits and tampering end.
+    Heal,
+    /// The liar forges.
+    Lie(Lie),
+}
+
+/// How a host is cut off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Isolation {
+    /// It hears nobody.
+    Deaf,
+    /// Nobody hears it.
+    Mute,
+    /// Both.
+    Both,
+}
+
+impl Fault {
+    /// The hosts that it names.
+    pub fn hosts(&self) -> Vec<HostIx> {
+        match *self {
+            Self::Crash(a)
+            | Self::Restart(a, ..)
+            | Self::Pause(a)
+            | Self::Block(a)
+            | Self::Resume(a)
+            | Self::Jump(a, _)
+            | Self::Inbox(a, _)
+            | Self::Leave(a)
+            | Self::Join(a)
+            | Self::Metadata(a, _)
+            | Self::Broadcast(a)
+            | Self::Isolate(a, _)
+            | Self::Reconnect(a)
+            | Self::Bridge(a)
+            | Self::Rate(a, _) => vec![a],
+            Self::Twin(a, b)
+            | Self::Cut(a, b)
+            | Self::Mend(a, b)
+            | Self::Flap(a, b, _)
+            | Self::Clog(a, b, _) => vec![a, b],
+            Self::Split(_) | Self::Network(_) | Self::Tamper(_) | Self::Heal => Vec::new(),
+            Self::Lie(ref lie) => lie.victim().into_iter().collect(),
+        }
+    }
+
+    /// Does it.
+    pub fn apply(&self, cluster: &mut Cluster) {
+        let now = cluster.now();
+        match *self {
+            Self::Crash(ix) => cluster.crash(ix),
+            Self::Restart(ix, data, place) => cluster.restart(ix, data, place, &seeds(cluster)),
+            Self::Pause(ix) => cluster.pause(ix),
+            Self::Block(ix) => cluster.block(ix),
+            Self::Resume(ix) => cluster.resume(ix),
+            Self::Jump(ix, by) => cluster.jump_clock(ix, by),
+            Self::Inbox(ix, packets) => cluster.limit_inbox(ix, packets),
+            Self::Leave(ix) => cluster.leave(ix),
+            Self::Join(ix) => cluster.join(ix, &seeds(cluster)),
+            Self::Metadata(ix, value) => cluster.set_metadata(ix, &[value]),
+            Self::Broadcast(ix) => cluster.broadcast_anew(ix),
+            Self::Twin(twin, of) => {
+                cluster.crash(twin);
+                cluster.copy_identity(of, twin);
+                cluster.restart(twin, Data::Kept, Place::Same, &seeds(cluster));
+            }
+            Self::Cut(from, to) => cluster.links.cut(from.0, to.0),
+            Self::Mend(from, to) => cluster.links.mend(from.0, to.0),
+            Self::Isolate(ix, how) => {
+                if how != Isolation::Mute {
+                    cluster.links.deafen(ix.0);
+                }
+                if how != Isolation::Deaf {
+                    cluster.links.mute(ix.0);
+                }
+            }
+            Self::Reconnect(ix) => cluster.links.reconnect(ix.0),
+            Self::Flap(a, b, each) => cluster.links.flap(a.0, b.0, now, each),
+            Self::Clog(from, to, time) => cluster.links.clog(from.0, to.0, now + time),
+            Self::Split(sides) => {
+                for host in cluster.hosts() {
+                    cluster.links.put_on_side(host.0, sides >> (host.0 % 32) & 1);
+                }
+            }
+            Self::Bridge(ix) => cluster.links.bridge(ix.0),
+            Self::Rate(ix, rate) => cluster.links.limit_rate(ix.0, rate),
+            Self::Network(conditions) => cluster.links.default = conditions,
+            Self::Tamper(tampering) => cluster.links.tampering = tampering,
+            Self::Heal => cluster.heal(),
+            Self::Lie(ref lie) => cluster.lie(lie),
+        }
+    }
+}
+
+/// A restarted or returning host knows where everybody was last, whether they run or not: with
+/// fewer seeds two of which nobody knows the other could never meet.
+fn seeds(cluster: &Cluster) -> Vec<HostIx> {
+    cluster.hosts().collect()
+}
+
+impl Cluster {
+    /// All faults end; what is down stays down, but for one who is there for the others to find.
+    pub fn calm(&mut self) {
+        self.note(format_args!("-- calm"));
+        self.links.default = Conditions::LAN;
+        self.heal();
+        for host in self.hosts() {
+            if matches!(self.condition(host), Condition::Paused | Condition::Blocked) {
+                self.resume(host);
+            }
+            if self.is_twin(host) && self.condition(host) != Condition::Down {
+                self.crash(host);
+            }
+        }
+        if self.hosts().all(|host| self.condition(host) == Condition::Down) {
+            self.restart(HostIx(0), Data::Kept, Place::Same, &[]);
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Crash(ix) => write!(f, "crash {ix}"),
+            Self::Restart(ix, data, place) => {
+                let lost = if data == Data::Lost { " lost" } else { "" };
+                let moved = match place {
+                    Place::Same => "",
+                    Place::New => " moved",
+                    Place::Back => " back",
+                };
+                write!(f, "restart {ix}{lost}{moved}")
+            }
+            Self::Pause(ix) => write!(f, "pause {ix}"),
+            Self::Block(ix) => write!(f, "block {ix}"),
+            Self::Resume(ix) => write!(f, "resume {ix}"),
+            Self::Jump(ix, by) => write!(f, "jump {ix} {}", Span(by)),
+            Self::Inbox(ix, packets) => write!(f, "inbox {ix} {packets}"),
+            Self::Leave(ix) => write!(f, "leave {ix}"),
+            Self::Join(ix) => write!(f, "join {ix}"),
+            Self::Metadata(ix, value) => write!(f, "metadata {ix} {value}"),
+            Self::Broadcast(ix) => write!(f, "broadcast {ix}"),
+            Self::Twin(twin, of) => write!(f, "twin {twin} {of}"),
+            Self::Cut(from, to) => write!(f, "cut {from} {to}"),
+            Self::Mend(from, to) => write!(f, "mend {from} {to}"),
+            Self::Isolate(ix, Isolation::Both) => write!(f, "isolate {ix}"),
+            Self::Isolate(ix, Isolation::Deaf) => write!(f, "isolate {ix} deaf"),
+            Self::Isolate(ix, Isolation::Mute) => write!(f, "isolate {ix} mute"),
+            Self::Reconnect(ix) => write!(f, "reconnect {ix}"),
+            Self::Flap(a, b, each) => write!(f, "flap {a} {b} {}", Span(each)),
+            Self::Clog(from, to, time) => write!(f, "clog {from} {to} {}", Span(time)),
+            Self::Split(sides) => {
+                f.write_str("split")?;
+                (0..32).filter(|bit| sides >> bit & 1 == 1).try_for_each(|bit| write!(f, " h{bit}"))
+            }
+            Self::Bridge(ix) => write!(f, "bridge {ix}"),
+            Self::Rate(ix, rate) => write!(f, "rate {ix} {rate}"),
+            Self::Network(conditions) => write!(f, "network {conditions}"),
+            Self::Tamper(tampering) => write!(f, "tamper{tampering}"),
+            Self::Heal => f.write_str("heal"),
+            Self::Lie(ref lie) => write!(f, "lie {lie}"),
+        }
+    }
+}
+
+impl FromStr for Fault {
+    type Err = TextError;
+
+    fn from_str(line: &str) -> Result<Self, TextError> {
+        let mut words = Words::new(line);
+        let fault = match words.word("what is done")? {
+            "crash" => Self::Crash(words.host()?),
+            "restart" => read_restart(&mut words)?,
+            "pause" => Self::Pause(words.host()?),
+            "block" => Self::Block(words.host()?),
+            "resume" => Self::Resume(words.host()?),
+            "jump" => Self::Jump(words.host()?, words.span()?),
+            "inbox" => Self::Inbox(words.host()?, words.value("a number of packets")?),
+            "leave" => Self::Leave(words.host()?),
+            "join" => Self::Join(words.host()?),
+            "metadata" => Self::Metadata(words.host()?, words.value("a number up to 255")?),
+            "broadcast" => Self::Broadcast(words.host()?),
+            "twin" => Self::Twin(words.host()?, words.host()?),
+            "cut" => Self::Cut(words.host()?, words.host()?),
+            "mend" => Self::Mend(words.host()?, words.host()?),
+            "isolate" => Self::Isolate(words.host()?, read_isolation(&mut words)),
+            "reconnect" => Self::Reconnect(words.host()?),
+            "flap" => Self::Flap(words.host()?, words.host()?, words.span()?),
+            "clog" => Self::Clog(words.host()?, words.host()?, words.span()?),
+            "split" => Self::Split(read_sides(&mut words)?),
+            "bridge" => Self::Bridge(words.host()?),
+            "rate" => Self::Rate(words.host()?, words.value("bytes a second")?),
+            "network" => Self::Network(Conditions::read(&mut words)?),
+            "tamper" => Self::Tamper(Tampering::read(&mut words)?),
+            "heal" => Self::Heal,
+            "lie" => Self::Lie(Lie::read(&mut words)?),
+            other => return Err(TextError::new(format!("`{other}` is nothing that can be done"))),
+        };
+        words.end()?;
+        Ok(fault)
+    }
+}
+
+fn read_restart(words: &mut Words<'_>) -> Result<Fault, TextError> {
+    let host = words.host()?;
+    let data = if words.take("lost") { Data::Lost } else { Data::Kept };
+    let place = match () {
+        () if words.take("moved") => Place::New,
+        () if words.take("back") => Place::Back,
+        () => Place::Same,
+    };
+    Ok(Fault::Restart(host, data, place))
+}
+
+fn read_isolation(words: &mut Words<'_>) -> Isolation {
+    match () {
+        () if words.take("deaf") => Isolation::Deaf,
+        () if words.take("mute") => Isolation::Mute,
+        () => Isolation::Both,
+    }
+}
+
+fn read_sides(words: &mut Words<'_>) -> Result<u32, TextError> {
+    words.hosts()?.iter().try_fold(0, |sides, host| match host.0 {
+        bit @ 0..32 => Ok(sides | 1 << bit),
+        _ => Err(TextError::new(format!("{host} cannot be split off"))),
+    })
+}
+
+impl fmt::Display for Conditions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", Span(self.delay_min), Span(self.delay_max))?;
+        write_shares(f, &[("tail", self.tail), ("loss", self.loss), ("doubled", self.duplication)])
+    }
+}
+
+impl Conditions {
+    pub(crate) fn read(words: &mut Words<'_>) -> Result<Self, TextError> {
+        let (delay_min, delay_max) = (words.span()?, words.span()?);
+        let mut network = Self { delay_min, delay_max, ..Self::LAN };
+        while let Some(name) = words.next() {
+            *match name {
+                "tail" => &mut network.tail,
+                "loss" => &mut network.loss,
+                "doubled" => &mut network.duplication,
+                other => return Err(TextError::new(format!("`{other}` is not of a network"))),
+            } = words.value("a share of 1,000")?;
+        }
+        Ok(network)
+    }
+}
+
+impl fmt::Display for Tampering {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shares = [
+            ("flips", self.flips),
+            ("cuts", self.cuts),
+            ("splices", self.splices),
+            ("replays", self.replays),
+            ("foreign", self.foreign),
+        ];
+        write_shares(f, &shares)
+    }
+}
+
+impl Tampering {
+    fn read(words: &mut Words<'_>) -> Result<Self, TextError> {
+        let mut tampering = Self::default();
+        while let Some(name) = words.next() {
+            *match name {
+                "flips" => &mut tampering.flips,
+                "cuts" => &mut tampering.cuts,
+                "splices" => &mut tampering.splices,
+                "replays" => &mut tampering.replays,
+                "foreign" => &mut tampering.foreign,
+                other => return Err(TextError::new(format!("`{other}` is not done to bytes"))),
+            } = words.value("a share of 1,000")?;
+        }
+        Ok(tampering)
+    }
+}
+
+fn write_shares(f: &mut fmt::Formatter<'_>, shares: &[(&str, u32)]) -> fmt::Result {
+    let some = shares.iter().filter(|(_, share)| *share > 0);
+    some.into_iter().try_for_each(|(name, share)| write!(f, " {name} {share}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_fault_is_read_as_it_is_written() {
+        for text in [
+            "crash h2",
+            "restart h2",
+            "restart h2 lost moved",
+            "restart h0 back",
+            "pause h1",
+            "block h1",
+            "resume h1",
+            "jump h1 2h",
+            "inbox h1 16",
+            "leave h0",
+            "join h0",
+            "metadata h0 7",
+            "broadcast h0",
+            "twin h2 h0",
+            "cut h0 h1",
+            "mend h0 h1",
+            "isolate h2",
+            "isolate h2 deaf",
+            "isolate h2 mute",
+            "reconnect h2",
+            "flap h0 h1 500ms",
+            "clog h0 h1 3.25s",
+            "split h0 h3",
+            "bridge h1",
+            "rate h0 2000",
+            "network 200us 1ms",
+            "network 100us 20ms tail 3 loss 20 doubled 1",
+            "tamper",
+            "tamper flips 1 cuts 2 splices 3 replays 4 foreign 5",
+            "heal",
+            "lie suspect h1 65536",
+            "lie phantoms 30",
+        ] {
+            let fault: Fault = text.parse().unwrap();
+            assert_eq!(fault.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_done_is_refused() {
+        for text in ["", "crash", "crash 2", "crash h2 h3", "split h40", "network 1ms", "burn h1"] {
+            assert!(text.parse::<Fault>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What the agent says about itself on standard error: its start, its joining, and what an
+//! operator should know.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use swimmer::{AdvertisedBy, Cluster, Notice, Notices, RefusalReason};
+use tokio::time::{Instant, sleep_until};
+
+use crate::args::AgentArgs;
+use crate::report::tell;
+
+/// After this long without an answer it is said that the seeds are still being tried.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Says it, a line at a time.
+pub(crate) struct Narrator {
+    start: String,
+    cluster: String,
+    /// As given, but for this node's own address.
+    seeds: Vec<String>,
+    notices: Notices,
+}
+
+impl Narrator {
+    /// Holds no handle: the node is not kept running by whoever only talks about it.
+    pub(crate) fn new(cluster: &Cluster, args: &AgentArgs) -> Self {
+        let own = [cluster.local().address, cluster.local_addr()];
+        let is_own = |seed: &str| seed.parse().is_ok_and(|seed: SocketAddr| own.contains(&seed));
+        let seeds = args.seeds.iter().filter(|seed| !is_own(seed)).cloned().collect();
+        Self {
+            start: start_line(cluster, args),
+            cluster: args.cluster.clone(),
+            seeds,
+            notices: cluster.notices(),
+        }
+    }
+
+    /// Talks until the node stops.
+    pub(crate) async fn run(mut self) {
+        tell(self.start).await;
+        if !self.seeds.is_empty() {
+            tell(format!("joining by {}; retrying until one answers", self.seeds.join(", "))).await;
+        }
+        let remind_at = Instant::now() + PATIENCE;
+        let mut waiting = !self.seeds.is_empty();
+        loop {
+            let notice = tokio::select! {
+                notice = self.notices.recv() => notice,
+                () = sleep_until(remind_at), if waiting => {
+                    waiting = false;
+                    tell("no seed has taken this node in yet; still trying".to_owned()).await;
+                    continue;
+                }
+            };
+            let Some(notice) = notice else { return };
+            waiting &= !matches!(notice, Notice::JoinedBy { .. });
+            tell(describe(&notice, &self.cluster)).await;
+        }
+    }
+}
+
+fn start_line(cluster: &Cluster, args: &AgentArgs) -> String {
+    let local = cluster.local();
+    let name = if local.name.is_empty() { "-" } else { &local.name };
+    let how = match cluster.advertised_by() {
+        AdvertisedBy::Given => " (as given)",
+        AdvertisedBy::Listen => "",
+        AdvertisedBy::RouteToSeed => " (this machine's on the route to the first seed)",
+        AdvertisedBy::FirstAddress => " (this machine's first that is not loopback)",
+        AdvertisedBy::Loopback => " (this machine has only loopback)",
+    };
+    format!(
+        "swimmer {} id {} name {name} cluster {} address {}{how} preset {}",
+        env!("CARGO_PKG_VERSION"),
+        local.id,
+        args.cluster,
+        local.address,
+        args.profile,
+    )
+}
+
+fn describe(notice: &Notice, own: &str) -> String {
+    match notice {
+        Notice::JoinRefused { by, cluster, reason: RefusalReason::OtherCluster } => {
+            format!("{by} refused us: it belongs to the cluster '{cluster}', this node to '{own}'")
+        }
+        Notice::JoinRefused { by, reason, .. } => {
+            let why = match reason {
+                RefusalReason::Full => "its cluster is full",
+                RefusalReason::Versions => "it speaks other versions of the protocol",
+                RefusalReason::NotRunning => "it is leaving",
+                _ => "for a reason of a later version",
+            };
+            format!("{by} refused us: {why}")
+        }
+        Notice::ForeignJoin { from, cluster } => format!(
+            "refused {from}: it means the cluster '{cluster}', this node belongs to '{own}'"
+        ),
+        Notice::ForeignDatagram { from } => {
+            format!("a datagram from {from} is of another cluster, or damaged; ignored")
+        }
+        Notice::SeedUnresolved { seed, error } => {
+            format!("cannot resolve the seed {seed}: {error}; trying again")
+        }
+        Notice::JoinedBy { seed } => format!("{seed} has taken this node in"),
+        _ => "something of a later version happened".into(),
+    }
+}
