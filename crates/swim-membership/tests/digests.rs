@@ -307,6 +307,26 @@ fn d5_one_who_answers_without_a_digest_is_compared_with_though_others_are_equal(
 }
 
 #[test]
+fn e4_a_member_that_acks_as_strangers_are_acked_is_told_of_this_node_whatever_others_hold() {
+    let mut bench = Bench::of(5);
+    let mut asked = Vec::new();
+    for _ in 0..300 {
+        let note = same(&bench);
+        let actions = bench.pass(seconds(1));
+        asked.extend(exchanges(&actions).into_iter().filter(|(_, ask)| *ask == Ask::Sync));
+        for (to, seq) in pings(&actions) {
+            let note = Some(note).filter(|_| to != address(3));
+            let message = Datagram::Ack { seq, note };
+            let source = Source { address: to, via: bench.machine.via(to, &message) };
+            bench.machine.handle_datagram(bench.now, to, &message);
+            bench.machine.handle_note(bench.now, source, &message, true);
+        }
+    }
+    assert!((9..=11).contains(&asked.len()), "once every sync interval: {}", asked.len());
+    assert!(asked.iter().all(|&(to, _)| to == address(3)));
+}
+
+#[test]
 fn d2_without_the_digest_nothing_is_said_and_nothing_is_heard_of_it() {
     let config = Config::builder(Profile::Lan).digest(false).build().unwrap();
     let mut bench = Bench::with(config);

@@ -385,6 +385,32 @@ fn h1_a_failed_probe_worsens_the_health_by_one_at_most_and_success_mends_it() {
 }
 
 #[test]
+fn s3_one_whom_a_sick_node_alone_accuses_has_its_time_to_refute() {
+    let mut bench = Bench::of(1);
+    // Its refutations have worn it out: its probes take longer than the suspicion of one whom
+    // nobody else can ask.
+    for _ in 0..8 {
+        bench.hear(Say::Suspect(LOCAL, bench.own_incarnation(), 1));
+        bench.pass_with_acks(seconds(1), &[1]);
+    }
+    assert_eq!(bench.machine.health(), 8);
+    bench.hear(Say::Alive(1, 2));
+    let (mut suspected, mut dead) = (None, None);
+    for _ in 0..400 {
+        for (_, kind) in events(&bench.pass(ms(100))) {
+            match kind {
+                EventKind::Suspected => suspected = Some(bench.now),
+                EventKind::Down { .. } => dead = Some(bench.now),
+                _ => {}
+            }
+        }
+    }
+    // Twice the minimum, less the period that a probe takes of whoever is well.
+    let waited = dead.unwrap() - suspected.unwrap();
+    assert!(waited >= seconds(7), "it was given {waited:?}");
+}
+
+#[test]
 fn h1_who_must_refute_trusts_itself_less_and_probes_more_slowly() {
     let config = Config::builder(Profile::Lan).isolation_guard(false).build().unwrap();
     let mut bench = Bench::with(config);

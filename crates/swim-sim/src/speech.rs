@@ -58,7 +58,8 @@ impl Speech {
                 let mut line = match message {
                     Request::Join { cluster } => format!("join \"{cluster}\""),
                     Request::Sync { .. } => "sync".into(),
-                    Request::Records { .. } => "records".into(),
+                    Request::Records { pull: Some(_), .. } => "records, and go on".into(),
+                    Request::Records { pull: None, .. } => "records".into(),
                     Request::Ping { seq, held, .. } => {
                         format!("ping {}, held {}", self.numbers.of(seq), say_held(held))
                     }
@@ -78,7 +79,7 @@ impl Speech {
         match self.codec.decode_reply(&mut self.read, &mut self.scratch) {
             Ok(Packet { message, parts }) => {
                 let mut line = match message {
-                    Reply::Entries { next: Some(_), .. } => "entries, and more".into(),
+                    Reply::Entries { next: Some(_), .. } => "entries, and there are more".into(),
                     Reply::Entries { next: None, .. } => "entries".into(),
                     Reply::Refusal { reason, .. } => format!("refusal, {}", say_reason(reason)),
                     Reply::Ack { seq: Seq(0) } => "ack".into(),

@@ -281,8 +281,7 @@ impl Membership {
         match held.state {
             State::Alive => {
                 self.counters.suspicions_raised += 1;
-                // It is given its time from when it was asked.
-                let since = if self.config.corroboration() { probe.sent_at } else { now };
+                let since = self.asked_since(now, probe);
                 self.suspect(now, since, ix, held.incarnation, own);
             }
             State::Suspect => self.add_accusers(ix, own),
@@ -312,6 +311,16 @@ impl Membership {
         let suspicion = self.suspicions.first().map_or(Instant::NEVER, |(at, _)| at);
         let probe_at = if self.probes.is_empty() { self.probe_at } else { Instant::NEVER };
         suspicion.min(probe_at).min(self.probes.answers_deadline())
+    }
+
+    /// From when on the target of a failed probe is given its time: from when it was asked, but for
+    /// what a node that is not well has waited beyond a period. Else the time of one whom nobody
+    /// else can ask may be over before it hears of the suspicion.
+    fn asked_since(&self, now: Instant, probe: &Probe) -> Instant {
+        if !self.config.corroboration() {
+            return now;
+        }
+        probe.sent_at + (now - probe.sent_at).saturating_sub(self.config.period())
     }
 
     /// A new suspicion was heard of: with some probability this node looks for itself, and confirms

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use swim_membership::Instant;
+use swim_proto::limits::ACCUSERS_MAX;
 use swim_proto::{Claim, NodeId, State};
 use swimmer::{DeathPath, Delivery, Event};
 
@@ -46,21 +47,27 @@ impl Views {
             | (Some(State::Suspect), Some(View::Suspect))
             | (Some(State::Dead), Some(View::Dead))
             | (Some(State::Left) | None, None) => Ok(()),
-            // The dead leave, and are forgotten, without a word to the user.
+            // Between the dead and the left there is nothing to tell, nor when they are forgotten.
             (Some(State::Left) | None, Some(View::Dead)) => {
                 self.members.remove(&id);
+                Ok(())
+            }
+            (Some(State::Dead), None) => {
+                self.members.insert(id, View::Dead);
                 Ok(())
             }
             (held, view) => Err(format!("it holds it {held:?}, and has told {view:?}")),
         }
     }
 
-    /// Moves on with an event about a member.
-    fn follow(&mut self, id: NodeId, event: &Event, may_have_left: bool) -> Result<(), String> {
+    /// Moves on with an event about a member. `buried`: it may have turned from dead to left in this
+    /// step, or from left to dead, without a word.
+    fn follow(&mut self, id: NodeId, event: &Event, buried: bool) -> Result<(), String> {
         let before = self.members.get(&id).copied();
         let after = match (event, before) {
             (Event::Joined(_), None) => Some(View::Alive),
-            (Event::Joined(_), Some(View::Dead)) if may_have_left => Some(View::Alive),
+            (Event::Joined(_), Some(View::Dead)) if buried => Some(View::Alive),
+            (Event::Up(_), None) if buried => Some(View::Alive),
             (Event::Up(_), Some(View::Suspect | View::Dead)) => Some(View::Alive),
             (Event::Suspected(_), Some(View::Alive)) => Some(View::Suspect),
             (Event::Down(..), Some(View::Alive | View::Suspect)) => Some(View::Dead),
@@ -93,8 +100,8 @@ impl Checker {
             | Event::Suspected(member)
             | Event::Left(member)
             | Event::Updated(member) => {
-                let may_have_left = self.liar || self.packets.has_left(member.id);
-                life.views.follow(member.id, event, may_have_left)
+                let buried = self.liar || self.packets.bury(member.id);
+                life.views.follow(member.id, event, buried)
             }
             Event::Down(member, death) => {
                 let own = death.path == DeathPath::Suspicion;
@@ -124,7 +131,7 @@ fn check_death(life: &Life, local: Instant, id: NodeId) -> Result<(), String> {
         return Err("it is declared dead without a suspicion".into());
     };
     let accusers = suspicion.accusers().as_slice().len();
-    if !(1..=4).contains(&accusers) {
+    if !(1..=ACCUSERS_MAX).contains(&accusers) {
         return Err(format!("it is declared dead by {accusers} accusers"));
     }
     let waited = local - suspicion.started();

@@ -1,5 +1,5 @@
 //! What a step says and hears: lengths (I5), answers to strangers (I6), what was said and must be
-//! held (M1), acks and their probes (P2), silence of who has left (I14), damaged bytes (I15).
+//! held, acks and their probes (I8), silence of who has left (I14), damaged bytes (I15).
 
 use std::net::SocketAddr;
 
@@ -18,7 +18,6 @@ struct Stranger {
     address: SocketAddr,
     bytes: usize,
     answered: usize,
-    longest: usize,
 }
 
 /// The packets of the step that is being done.
@@ -31,8 +30,8 @@ pub(super) struct Packets {
     stranger: Option<Stranger>,
     /// What the datagram of this step says of members that the node holds.
     heard: Vec<(NodeId, Claim)>,
-    /// Who says goodbye in the packet of this step.
-    left: Vec<NodeId>,
+    /// Who is dead or has left as the packet of this step says.
+    buried: Vec<NodeId>,
     /// How many unexpected acks the node must have counted after this step.
     unexpected_acks: u64,
     /// What the node had counted before bytes that it must drop as a whole.
@@ -50,16 +49,16 @@ impl Packets {
             scratch: Vec::new(),
             stranger: None,
             heard: Vec::new(),
-            left: Vec::new(),
+            buried: Vec::new(),
             unexpected_acks: 0,
             dropped: None,
             wrong: None,
         }
     }
 
-    /// Whether the packet of this step says that a member has left.
-    pub(super) fn has_left(&self, id: NodeId) -> bool {
-        self.left.contains(&id)
+    /// Whether the packet of this step says that a member is dead or has left.
+    pub(super) fn bury(&self, id: NodeId) -> bool {
+        self.buried.contains(&id)
     }
 
     /// What a step has said and heard is as it should be.
@@ -70,7 +69,7 @@ impl Packets {
         stats: &Stats,
         names: &Names,
     ) -> Result<(), String> {
-        self.left.clear();
+        self.buried.clear();
         if let Some(what) = self.wrong.take() {
             return Err(format!("h{ix} {what}"));
         }
@@ -78,7 +77,7 @@ impl Packets {
         self.check_answers(ix, node)
     }
 
-    /// M1, P2: nothing that was said in time is lost, and an ack counts for its own probe only.
+    /// I8: nothing that was said in time is lost, and an ack counts for its own probe only.
     fn check_heard(
         &mut self,
         ix: u32,
@@ -100,18 +99,13 @@ impl Packets {
         Ok(())
     }
 
-    /// I6: a stranger gets no answer that is longer than what it has sent, and all answers
-    /// together are not either; but for the dead and left they can be, by less than once again.
+    /// I6: a stranger gets no more than it has sent.
     fn check_answers(&mut self, ix: u32, node: &Node) -> Result<(), String> {
-        let Some(Stranger { address, bytes, answered, longest }) = self.stranger.take() else {
+        let Some(Stranger { address, bytes, answered }) = self.stranger.take() else {
             return Ok(());
         };
         // The datagram itself may have said who its sender is.
         if answered <= bytes || has_present(node, address) {
-            return Ok(());
-        }
-        let known = node.members().any(|member| member.address == address);
-        if known && longest <= bytes && answered < 2 * bytes {
             return Ok(());
         }
         Err(format!("h{ix} answered {bytes} bytes of a stranger with {answered}"))
@@ -132,10 +126,11 @@ impl Packets {
             Datagram::Ack { seq, .. } if !node.awaits_ack(seq) => {
                 self.unexpected_acks = node.stats().membership.acks_unexpected + 1;
             }
-            Datagram::Leave { id, .. } => self.left.push(id),
+            Datagram::Leave { id, .. } => self.buried.push(id),
             _ => {}
         }
         let correction = matches!(packet.message, Datagram::Correction);
+        hear_burials(node, packet.parts.clone(), &mut self.buried);
         for part in packet.parts.map_while(Result::ok) {
             let (subject, incarnation, state) = match part {
                 Part::Alive { id, incarnation, .. } => {
@@ -150,19 +145,18 @@ impl Packets {
             };
             if let Some((id, _)) = node.find(subject) {
                 self.heard.push((id, Claim::new(incarnation, state)));
-                if state == State::Left {
-                    self.left.push(id);
-                }
             }
         }
     }
 }
 
-/// Who says goodbye in a frame, as far as the node knows them.
-fn hear_farewells(node: &Node, parts: Parts<'_>, left: &mut Vec<NodeId>) {
-    left.extend(parts.map_while(Result::ok).filter_map(|part| match part {
-        Part::Left { subject: Subject::Full(id), .. } => Some(id),
-        Part::Left { subject, .. } => node.find(subject).map(|(id, _)| id),
+/// Who is dead or has left as a packet says, as far as the node knows them.
+fn hear_burials(node: &Node, parts: Parts<'_>, buried: &mut Vec<NodeId>) {
+    buried.extend(parts.map_while(Result::ok).filter_map(|part| match part {
+        Part::Left { subject, .. } | Part::Dead { subject, .. } => match subject {
+            Subject::Full(id) => Some(id),
+            short => node.find(short).map(|(id, _)| id),
+        },
         _ => None,
     }));
 }
@@ -178,7 +172,6 @@ impl Checker {
             address: from,
             bytes: bytes.len(),
             answered: 0,
-            longest: 0,
         });
         packets.hear(node, bytes, self.liar);
     }
@@ -188,7 +181,7 @@ impl Checker {
         packets.read.clear();
         packets.read.extend_from_slice(frame);
         match packets.codec.decode_request(&mut packets.read, &mut packets.scratch) {
-            Ok(packet) => hear_farewells(node, packet.parts, &mut packets.left),
+            Ok(packet) => hear_burials(node, packet.parts, &mut packets.buried),
             Err(_) => packets.dropped = Some(node.stats()),
         }
     }
@@ -199,7 +192,7 @@ impl Checker {
         packets.read.extend_from_slice(frame);
         let read = packets.codec.decode_reply(&mut packets.read, &mut packets.scratch);
         if let Ok(packet) = read {
-            hear_farewells(node, packet.parts, &mut packets.left);
+            hear_burials(node, packet.parts, &mut packets.buried);
         }
     }
 
@@ -220,7 +213,6 @@ impl Checker {
         }
         if let Some(stranger) = packets.stranger.as_mut().filter(|found| found.address == to) {
             stranger.answered += bytes.len();
-            stranger.longest = stranger.longest.max(bytes.len());
         }
         if !running {
             packets.read.clear();

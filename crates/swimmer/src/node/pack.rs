@@ -99,18 +99,17 @@ impl Node {
         self.finish_datagram(to)
     }
 
-    /// Pings to members say how this node stands, and so do acks to whoever asks (D2): also to one
-    /// of whom another word is held, at another address, for it must find that out. Beside a verdict
-    /// there is no room for it.
+    /// Pings and acks to members say how this node stands (D2).
     fn with_note<'a>(&mut self, message: Datagram<'a>, tell: Tell) -> Datagram<'a> {
-        let (quiet, member) = (self.is_quiet(), matches!(tell, Tell::News | Tell::First(_)));
+        if !matches!(tell, Tell::News | Tell::First(_)) {
+            return message;
+        }
+        let quiet = self.is_quiet();
         match message {
-            Datagram::Ping { seq, target, from, held, .. } if member => {
+            Datagram::Ping { seq, target, from, held, .. } => {
                 Datagram::Ping { seq, target, from, held, note: self.membership.note(quiet) }
             }
-            Datagram::Ack { seq, .. } if member || tell == Tell::Nothing => {
-                Datagram::Ack { seq, note: self.membership.note(quiet) }
-            }
+            Datagram::Ack { seq, .. } => Datagram::Ack { seq, note: self.membership.note(quiet) },
             other => other,
         }
     }
