@@ -115,7 +115,8 @@ impl Membership {
         self.on_refuted(refutation);
     }
 
-    fn on_refuted(&mut self, refutation: Refutation) {
+    pub(super) fn on_refuted(&mut self, refutation: Refutation) {
+        self.reserve_numbers();
         if refutation == Refutation::Raised {
             self.counters.refutations += 1;
             self.health.worsen();
@@ -131,6 +132,7 @@ impl Membership {
         self.local.record = record;
         if self.local.state == State::Alive {
             self.local.advance(State::Alive);
+            self.reserve_numbers();
             self.tell_own_news();
         }
     }
@@ -147,6 +149,7 @@ impl Membership {
         self.local.advance(State::Left);
         let peers = self.choose_leave_peers();
         self.seeds.stop();
+        self.known.stop();
         self.stop_watching();
         let waiting: Vec<_> =
             peers.into_iter().map(|address| (self.probes.next_seq(), address)).collect();
@@ -214,17 +217,20 @@ impl Membership {
     }
 
     /// Makes joining by these addresses the standing goal (J1), in a new life if this node had
-    /// left (L1). The own address among them is ignored.
+    /// left (L1). The own address among them is ignored. Who is known from an earlier life is asked
+    /// too (J2).
     pub fn join(&mut self, now: Instant, seeds: &[SocketAddr]) {
         if self.local.state == State::Left {
             self.finish_leave();
             self.local.advance(State::Alive);
+            self.reserve_numbers();
             self.probes = Probes::new(self.probes.next_seq());
             self.restart_suspicions(now);
             self.tell_own_news();
             self.arm_probe(now);
         }
         self.seeds.set(now, self.local.address(), seeds);
+        self.known.start(now);
     }
 
     /// Time that passed between two lives is not held against suspects: each gets its whole time
@@ -242,6 +248,24 @@ impl Membership {
     /// Whether no seed has answered yet.
     pub fn wants_seeds(&self) -> bool {
         self.seeds.wanted()
+    }
+
+    /// Whether the goal of joining is reached: somebody has answered; or there is no seed, and
+    /// everybody known from an earlier life was asked once.
+    pub fn is_joined(&self) -> bool {
+        !self.seeds.wanted() && !self.known.is_hopeful()
+    }
+
+    /// Whether it should be said that this seed does not answer: it has just failed to.
+    pub fn is_silent_seed(&self, now: Instant, address: SocketAddr) -> bool {
+        self.seeds.is_silent(now, address)
+    }
+
+    /// One who was asked to take this node in belongs to another cluster. Returns whether it is a
+    /// seed, which is tried on; of those known from an earlier life it is one no more.
+    pub fn handle_refused(&mut self, address: SocketAddr) -> bool {
+        self.known.remove(address);
+        self.seeds.addresses().contains(&address)
     }
 
     /// Whether this node has left, or is leaving.
