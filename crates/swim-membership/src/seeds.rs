@@ -63,6 +63,15 @@ impl Seeds {
         self.retry_at = if self.joined { Instant::NEVER } else { now };
     }
 
+    /// The same seeds have other addresses now. Once joined, nobody is asked for that.
+    pub(crate) fn update(&mut self, now: Instant, own: SocketAddr, addresses: &[SocketAddr]) {
+        let joined = self.joined;
+        self.set(now, own, addresses);
+        if joined {
+            self.on_answer();
+        }
+    }
+
     /// Whether no seed has answered yet.
     pub(crate) fn wanted(&self) -> bool {
         !self.joined

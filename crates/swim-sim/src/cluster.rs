@@ -17,7 +17,7 @@ use swimmer::node::{ExchangeId, Node, RequestId};
 pub use faults::{Data, Place};
 
 use crate::check::{Checker, Violation};
-use crate::host::{Condition, Host, Input, host_of};
+use crate::host::{Condition, Host, Input, Later, host_of};
 use crate::link::{Conditions, Links};
 use crate::queue::Queue;
 use crate::transcript::{Detail, Transcript};
@@ -47,13 +47,16 @@ pub struct Options {
     pub detail: Detail,
     /// A fault that all nodes have, to see that it is found.
     pub bug: Option<KnownBug>,
+    /// How many of 1,000 writes fail.
+    pub failing_writes: u32,
 }
 
 impl Options {
     /// Checked, on a good network, with no transcript but its hash.
     pub fn new(seed: u64, config: Config) -> Self {
         let (checks, detail) = (Checks::All, Detail::Hash);
-        Self { seed, config, network: Conditions::LAN, checks, detail, bug: None }
+        let network = Conditions::LAN;
+        Self { seed, config, network, checks, detail, bug: None, failing_writes: 0 }
     }
 }
 
@@ -126,6 +129,7 @@ enum Happening {
     Arrives { to: SocketAddr, input: Input },
     Replied { host: u32, life: u32, exchange: ExchangeId, frame: Option<Vec<u8>> },
     GiveUp { host: u32, life: u32, exchange: ExchangeId },
+    Saved { host: u32, life: u32, result: Result<(), String> },
 }
 
 /// Nodes of the real composition under one virtual clock.
@@ -345,6 +349,7 @@ impl Cluster {
             Happening::GiveUp { host, life, exchange } => {
                 self.on_replied(host, life, exchange, None);
             }
+            Happening::Saved { host, life, result } => self.on_saved(host, life, result),
         }
         self.violation.take().map_or(Ok(()), Err)
     }
@@ -389,6 +394,32 @@ impl Cluster {
         let host = &mut self.hosts[ix as usize];
         if host.life == life && host.exchanges.contains_key(&exchange) {
             self.take(ix, Input::Reply { exchange, frame });
+        }
+    }
+
+    /// A write has ended; a failed one has left the disk as it was.
+    fn on_saved(&mut self, ix: u32, life: u32, result: Result<(), String>) {
+        let host = &mut self.hosts[ix as usize];
+        if host.life != life {
+            return;
+        }
+        if let (Some(state), Ok(())) = (host.saving.take(), &result) {
+            host.saved = state;
+        }
+        match host.condition {
+            Condition::Paused => host.inbox.push_back(Later::Saved(result)),
+            // Its disk is no network.
+            Condition::Running | Condition::Blocked => self.feed_saved(ix, result),
+            Condition::Down => {}
+        }
+    }
+
+    fn feed_saved(&mut self, ix: u32, result: Result<(), String>) {
+        let host = &mut self.hosts[ix as usize];
+        let local = host.skew.local(self.now);
+        if let Some(node) = &mut host.node {
+            node.handle_persisted(local, result);
+            self.after(ix);
         }
     }
 

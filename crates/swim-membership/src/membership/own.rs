@@ -233,6 +233,14 @@ impl Membership {
         self.known.start(now);
     }
 
+    /// The same seeds have other addresses now: those are tried from now on, by joins while nobody
+    /// has answered (J1), and by healing after that (E5).
+    pub fn update_seeds(&mut self, now: Instant, seeds: &[SocketAddr]) {
+        if self.local.state == State::Alive {
+            self.seeds.update(now, self.local.address(), seeds);
+        }
+    }
+
     /// Time that passed between two lives is not held against suspects: each gets its whole time
     /// to refute anew.
     fn restart_suspicions(&mut self, now: Instant) {

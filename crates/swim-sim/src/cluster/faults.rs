@@ -2,15 +2,17 @@
 
 use std::net::SocketAddr;
 
+use rand::RngExt;
 use swim_membership::Instant;
+use swimmer::node::SavedState;
 
 use super::{Cluster, HostIx};
-use crate::host::{Condition, address_of};
+use crate::host::{Condition, Later, address_of};
 
 /// What a host that starts again still has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Data {
-    /// Its identity.
+    /// Its data folder: its identity, its number, and where the others were.
     Kept,
     /// Nothing.
     Lost,
@@ -29,7 +31,13 @@ impl Cluster {
     /// The process ends without a word.
     pub fn crash(&mut self, ix: HostIx) {
         self.transcript.event(self.now, format_args!("h{} crashes", ix.0));
-        self.hosts[ix.0 as usize].end();
+        // A write under way may have reached the disk.
+        let reached = self.rng.random::<bool>();
+        let host = &mut self.hosts[ix.0 as usize];
+        if let (Some(state), true) = (host.saving.take(), reached) {
+            host.saved = state;
+        }
+        host.end();
     }
 
     /// A host that is down starts again, and joins by `seeds`.
@@ -38,7 +46,9 @@ impl Cluster {
             self.crash(ix);
         }
         if data == Data::Lost {
-            self.hosts[ix.0 as usize].id = self.draw_id();
+            let id = self.draw_id();
+            let host = &mut self.hosts[ix.0 as usize];
+            (host.id, host.saved) = (id, SavedState::default());
         }
         let host = &mut self.hosts[ix.0 as usize];
         if place == Place::New {
@@ -50,7 +60,10 @@ impl Cluster {
 
     /// Gives a second host the identity of another, as a copied data folder does.
     pub fn copy_identity(&mut self, from: HostIx, to: HostIx) {
-        self.hosts[to.0 as usize].id = self.id(from);
+        let from = &self.hosts[from.0 as usize];
+        let (id, saved) = (from.id, from.saved.clone());
+        let to = &mut self.hosts[to.0 as usize];
+        (to.id, to.saved) = (id, saved);
     }
 
     /// The process stands still.
@@ -94,8 +107,11 @@ impl Cluster {
         }
         self.after(ix.0);
         let waiting = std::mem::take(&mut self.hosts[ix.0 as usize].inbox);
-        for input in waiting {
-            self.feed(ix.0, input);
+        for later in waiting {
+            match later {
+                Later::Input(input) => self.feed(ix.0, input),
+                Later::Saved(result) => self.feed_saved(ix.0, result),
+            }
         }
     }
 

@@ -343,8 +343,16 @@ impl Node {
 
     fn on_exchange_failed(&mut self, purpose: Purpose) {
         self.wire.exchanges_failed += 1;
-        if let Purpose::User(id) = purpose {
-            self.complete_send(id, false);
+        match purpose {
+            Purpose::User(id) => self.complete_send(id, false),
+            Purpose::Join { seed } => self.on_join_unanswered(seed),
+            Purpose::Sync(_) | Purpose::Ping { .. } => {}
+        }
+    }
+
+    fn on_join_unanswered(&mut self, seed: SocketAddr) {
+        if self.membership.is_silent_seed(self.now, seed) {
+            self.notice_once(seed, Notice::SeedUnanswered { seed });
         }
     }
 
@@ -362,8 +370,7 @@ impl Node {
                 self.on_round_answered(round, from, next, parts);
             }
             (Purpose::Join { seed: by }, Reply::Refusal { cluster, reason }) => {
-                let cluster = cluster.into();
-                self.notice_once(by, Notice::JoinRefused { by, cluster, reason });
+                self.on_join_refused(by, cluster, reason);
             }
             (Purpose::Ping { seq }, Reply::Ack { seq: acked }) if seq == acked => {
                 self.membership.handle_reliable_ack(seq);
@@ -377,6 +384,14 @@ impl Node {
         }
     }
 
+    fn on_join_refused(&mut self, by: SocketAddr, cluster: &str, reason: RefusalReason) {
+        if reason == RefusalReason::OtherCluster && !self.membership.handle_refused(by) {
+            // Another cluster has the address of somebody known from an earlier life.
+            return;
+        }
+        self.notice_once(by, Notice::JoinRefused { by, cluster: cluster.into(), reason });
+    }
+
     fn on_join_answered(
         &mut self,
         seed: SocketAddr,
@@ -385,7 +400,9 @@ impl Node {
         parts: Parts<'_>,
     ) {
         let reflected = from == self.membership.id() && self.is_own_word(parts.clone());
-        self.membership.handle_joined(seed, reflected);
+        if self.membership.handle_joined(seed, reflected) {
+            self.synced = false;
+        }
         if !reflected {
             let round = Round { to: seed, push: None, pull: None, number: 0 };
             self.on_round_answered(round, from, next, parts);
@@ -419,6 +436,8 @@ impl Node {
         } else if open && self.is_running() {
             let round = Round { pull: next, number: round.number + 1, ..round };
             self.pending.push_back(Pending::Continue { round });
+        } else {
+            self.synced = true;
         }
     }
 
