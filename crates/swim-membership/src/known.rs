@@ -32,8 +32,8 @@ pub(crate) struct Known {
     addresses: Vec<SocketAddr>,
     /// Who is asked next.
     next: usize,
-    /// Whether each was asked once.
-    all_asked: bool,
+    /// Those of whom it is not known yet that they do not answer.
+    hopes: Vec<SocketAddr>,
     back_off: Duration,
     phase: Phase,
     forget_at: Instant,
@@ -49,7 +49,7 @@ impl Known {
         addresses.retain(|&address| address != own);
         addresses.shuffle(rng);
         let (phase, back_off) = (Phase::Waiting, RETRY_FIRST);
-        Self { addresses, next: 0, all_asked: false, back_off, phase, forget_at }
+        Self { addresses, next: 0, hopes: Vec::new(), back_off, phase, forget_at }
     }
 
     /// A join begins, or goes on.
@@ -57,6 +57,7 @@ impl Known {
         if self.phase == Phase::Waiting && !self.addresses.is_empty() {
             self.phase = Phase::Asking { at: now };
             self.back_off = RETRY_FIRST;
+            self.hopes.clone_from(&self.addresses);
         }
     }
 
@@ -65,9 +66,14 @@ impl Known {
         self.phase = Phase::Waiting;
     }
 
-    /// Whether they are asked, and some not even once yet.
+    /// Whether they are asked, and of some it is not known yet that they do not answer.
     pub(crate) fn is_hopeful(&self) -> bool {
-        matches!(self.phase, Phase::Asking { .. }) && !self.all_asked
+        matches!(self.phase, Phase::Asking { .. }) && !self.hopes.is_empty()
+    }
+
+    /// Whoever was asked here does not answer, or not as wanted.
+    pub(crate) fn on_failed(&mut self, address: SocketAddr) {
+        self.hopes.retain(|&hope| hope != address);
     }
 
     pub(crate) fn deadline(&self) -> Instant {
@@ -95,7 +101,6 @@ impl Known {
         let half = self.back_off.as_micros() as u64 / 2;
         let pause = Duration::from_micros(half + rng.random_range(0..=half));
         if self.next + count >= length {
-            self.all_asked = true;
             self.back_off = (self.back_off * 2).min(RETRY_MAX);
         }
         self.next = if length == 0 { 0 } else { (self.next + count) % length };
@@ -114,6 +119,7 @@ impl Known {
 
     /// Somebody was met at this address, or nobody to be asked is there: it is out of the list.
     pub(crate) fn remove(&mut self, address: SocketAddr) {
+        self.on_failed(address);
         let Some(at) = self.addresses.iter().position(|&known| known == address) else { return };
         self.addresses.remove(at);
         if at < self.next {
@@ -121,7 +127,6 @@ impl Known {
         }
         if self.addresses.is_empty() {
             self.next = 0;
-            self.all_asked = true;
             self.phase = Phase::Answered;
         }
     }
@@ -171,17 +176,18 @@ mod tests {
         let (mut known, mut rng) = known(31);
         known.start(Instant::ZERO);
         let mut asked = BTreeSet::new();
-        let mut tries = 0;
-        while known.is_hopeful() {
+        for _ in 0..4 {
             let now = known.deadline();
             asked.extend(known.on_deadline(now, &mut rng));
-            tries += 1;
         }
-        assert_eq!((tries, asked.len()), (4, 30), "the own address is left out");
-        assert!(
-            known.deadline() < Instant::ZERO + Duration::from_secs(3),
-            "the pause did not grow"
-        );
+        assert_eq!(asked.len(), 30, "the own address is left out");
+        let soon = Instant::ZERO + Duration::from_secs(3);
+        assert!(known.deadline() < soon, "the pause did not grow");
+        for (failed, address) in asked.into_iter().enumerate() {
+            assert!(known.is_hopeful(), "{failed} have failed");
+            known.on_failed(address);
+        }
+        assert!(!known.is_hopeful());
     }
 
     #[test]

@@ -10,8 +10,9 @@ use crate::time::Instant;
 
 /// Refutations come at most this often (R2).
 const RAISE_INTERVAL: Duration = Duration::from_secs(1);
-/// A foreign record that comes again within this time is another process with our id (R4).
-const CONFLICT_WINDOW: Duration = Duration::from_secs(10);
+/// A foreign record that comes again within this time is another process with our id (R4). Each
+/// learns of the other only by comparing tables, so that it takes a while to come again.
+const CONFLICT_WINDOW: Duration = Duration::from_secs(30);
 /// How often a node in conflict refutes (R4).
 const CONFLICT_INTERVAL: Duration = Duration::from_secs(60);
 /// How long a refutation waits for its number to be reserved: a disk that stands still must not get
@@ -115,7 +116,8 @@ impl Local {
     }
 
     /// A record that is not ours was claimed for the incarnation `heard`, at or above our own.
-    /// Returns whether this is the moment to report a conflict (R4).
+    /// Returns whether this is the moment to report a conflict (R4). It is refuted once more at the
+    /// usual rate, for it is by that that the other process sees the conflict.
     pub(crate) fn on_foreign_record(&mut self, now: Instant, heard: Incarnation) -> bool {
         let in_conflict = now < self.conflict_until;
         let again = self.foreign_at.is_some_and(|before| now - before <= CONFLICT_WINDOW);
@@ -127,9 +129,6 @@ impl Local {
             self.conflict_until = now + CONFLICT_INTERVAL * 2;
         }
         self.foreign_at = Some(now);
-        if report {
-            self.may_raise_at = self.may_raise_at.max(now + CONFLICT_INTERVAL);
-        }
         report
     }
 
@@ -195,9 +194,14 @@ mod tests {
         assert_eq!(local.refute(at(1), Incarnation(1)), Refutation::Raised);
         assert!(!local.on_foreign_record(at(2), Incarnation(2)), "an echo of an earlier life");
         assert!(local.on_foreign_record(at(3), Incarnation(3)));
-        assert_eq!(local.refute(at(3), Incarnation(3)), Refutation::Later);
+        assert_eq!(
+            local.refute(at(3), Incarnation(3)),
+            Refutation::Raised,
+            "so that it sees it too"
+        );
+        assert!(!local.on_foreign_record(at(4), Incarnation(5)), "it is reported once");
+        assert_eq!(local.refute(at(4), Incarnation(5)), Refutation::Later);
         assert_eq!(local.deadline(), at(63));
-        assert!(!local.on_foreign_record(at(4), Incarnation(3)), "it is reported once");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 
 use support::{Bench, LOCAL, Say, address, exchanges, id, record, seconds, tag, told};
 use swim_membership::{Action, Ask, Config, Membership, Profile, SavedState, Via, Who};
-use swim_proto::Incarnation;
+use swim_proto::{Incarnation, RefusalReason};
 
 fn bench(saved: SavedState) -> Bench {
     let mut bench = Bench::new();
@@ -193,6 +193,10 @@ fn j2_without_a_seed_those_known_from_before_are_asked_until_one_answers() {
     let asked: BTreeSet<SocketAddr> = asks.iter().map(|(to, _)| *to).collect();
     assert_eq!(asked, known.iter().map(|&n| address(n)).collect());
     assert!(asks.iter().all(|(_, ask)| *ask == Ask::Join));
+    for address in asked {
+        assert!(!bench.machine.is_joined());
+        assert!(!bench.machine.handle_unanswered(bench.now, address), "nobody has named it");
+    }
     assert!(bench.machine.is_joined(), "nobody is there: this node is the first again");
     assert!(!exchanges(&bench.pass(seconds(30))).is_empty(), "and they are asked on");
     assert!(bench.machine.handle_joined(address(7), false));
@@ -218,8 +222,9 @@ fn j2_seeds_and_those_known_from_before_are_asked_side_by_side() {
 fn j2_an_address_of_another_cluster_is_asked_no_more_but_a_seed_is() {
     let mut bench = after(65, &[1]);
     bench.machine.join(bench.now, &[address(50)]);
-    assert!(!bench.machine.handle_refused(address(1)));
-    assert!(bench.machine.handle_refused(address(50)));
+    let other = RefusalReason::OtherCluster;
+    assert!(!bench.machine.handle_refused(address(1), other), "nobody has named it");
+    assert!(bench.machine.handle_refused(address(50), other));
     bench.drain();
     let asks = exchanges(&bench.pass(seconds(10)));
     assert!(!asks.is_empty() && asks.iter().all(|(to, _)| *to == address(50)));
@@ -229,12 +234,12 @@ fn j2_an_address_of_another_cluster_is_asked_no_more_but_a_seed_is() {
 fn j2_a_seed_is_called_silent_only_after_a_while_and_only_while_it_is_needed() {
     let mut bench = after(65, &[1]);
     bench.machine.join(bench.now, &[address(50)]);
-    assert!(!bench.machine.is_silent_seed(bench.now, address(50)), "it may start now, too");
+    assert!(!bench.machine.handle_unanswered(bench.now, address(50)), "it may start now, too");
     bench.pass(seconds(2));
-    assert!(bench.machine.is_silent_seed(bench.now, address(50)));
-    assert!(!bench.machine.is_silent_seed(bench.now, address(1)), "nobody has named it");
+    assert!(bench.machine.handle_unanswered(bench.now, address(50)));
+    assert!(!bench.machine.handle_unanswered(bench.now, address(1)), "nobody has named it");
     bench.machine.handle_joined(address(1), false);
-    assert!(!bench.machine.is_silent_seed(bench.now, address(50)));
+    assert!(!bench.machine.handle_unanswered(bench.now, address(50)));
 }
 
 #[test]

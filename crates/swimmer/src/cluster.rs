@@ -186,8 +186,8 @@ impl Cluster {
         stats
     }
 
-    /// Waits until this node has joined: a seed has taken it in; or it has none, and of the members
-    /// that its data folder knows somebody has answered, or all were asked once.
+    /// Waits until this node has joined: a seed has taken it in, or a member that its data folder
+    /// knows; or it has no seed, and of those members nobody answers.
     ///
     /// # Errors
     /// When the node was stopped.

@@ -6,7 +6,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use swim_proto::limits::INCARNATION_JUMP_MAX;
-use swim_proto::{Datagram, Incarnation, Record, Seq, State};
+use swim_proto::{Datagram, Incarnation, Record, RefusalReason, Seq, State};
 
 use super::{Membership, Source};
 use crate::action::{Action, Event, EventKind, Tell, Who};
@@ -259,20 +259,29 @@ impl Membership {
     }
 
     /// Whether the goal of joining is reached: somebody has answered; or there is no seed, and
-    /// everybody known from an earlier life was asked once.
+    /// nobody known from an earlier life answers.
     pub fn is_joined(&self) -> bool {
         !self.seeds.wanted() && !self.known.is_hopeful()
     }
 
-    /// Whether it should be said that this seed does not answer: it has just failed to.
-    pub fn is_silent_seed(&self, now: Instant, address: SocketAddr) -> bool {
+    /// One who was asked to take this node in does not answer. Returns whether that is to be said:
+    /// it is a seed, and has been tried for a while.
+    #[must_use]
+    pub fn handle_unanswered(&mut self, now: Instant, address: SocketAddr) -> bool {
+        self.known.on_failed(address);
         self.seeds.is_silent(now, address)
     }
 
-    /// One who was asked to take this node in belongs to another cluster. Returns whether it is a
-    /// seed, which is tried on; of those known from an earlier life it is one no more.
-    pub fn handle_refused(&mut self, address: SocketAddr) -> bool {
-        self.known.remove(address);
+    /// One who was asked to take this node in refuses. Returns whether that is to be said: it is a
+    /// seed, and is tried on. One known from an earlier life that belongs to another cluster now is
+    /// not.
+    #[must_use]
+    pub fn handle_refused(&mut self, address: SocketAddr, reason: RefusalReason) -> bool {
+        if reason == RefusalReason::OtherCluster {
+            self.known.remove(address);
+        } else {
+            self.known.on_failed(address);
+        }
         self.seeds.addresses().contains(&address)
     }
 

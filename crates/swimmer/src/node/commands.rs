@@ -72,7 +72,7 @@ impl Node {
     }
 
     /// Whether this node runs and the goal of joining is reached: somebody has answered; or there
-    /// is no seed, and everybody known from an earlier life was asked once.
+    /// is no seed, and nobody known from an earlier life answers.
     pub fn is_joined(&self) -> bool {
         self.is_running() && self.membership.is_joined()
     }

@@ -351,7 +351,7 @@ impl Node {
     }
 
     fn on_join_unanswered(&mut self, seed: SocketAddr) {
-        if self.membership.is_silent_seed(self.now, seed) {
+        if self.membership.handle_unanswered(self.now, seed) {
             self.notice_once(seed, Notice::SeedUnanswered { seed });
         }
     }
@@ -385,11 +385,9 @@ impl Node {
     }
 
     fn on_join_refused(&mut self, by: SocketAddr, cluster: &str, reason: RefusalReason) {
-        if reason == RefusalReason::OtherCluster && !self.membership.handle_refused(by) {
-            // Another cluster has the address of somebody known from an earlier life.
-            return;
+        if self.membership.handle_refused(by, reason) {
+            self.notice_once(by, Notice::JoinRefused { by, cluster: cluster.into(), reason });
         }
-        self.notice_once(by, Notice::JoinRefused { by, cluster: cluster.into(), reason });
     }
 
     fn on_join_answered(
