@@ -79,6 +79,8 @@ pub struct Plan {
     pub skewed: bool,
     /// Whether the last of them is a liar.
     pub liar: bool,
+    /// How many of 1,000 writes to a disk fail.
+    pub failing_writes: u32,
     /// The network to begin with.
     pub network: Conditions,
     /// The faults, by time since the start.
@@ -139,6 +141,11 @@ impl Plan {
         let liar = rng.random_range(0..10) == 0;
         let (warm, skewed) = (rng.random_range(0..3) > 0, rng.random_range(0..4) == 0);
         let network = draw_network(&mut rng, 20);
+        // Whoever a liar has raised far above what is on its disk cannot come back under its id.
+        let failing_writes = match rng.random_range(0..4) {
+            0 if !liar => rng.random_range(1..=1_000),
+            _ => 0,
+        };
         let count = rng.random_range(5..=14);
         let mut faults = Vec::new();
         for _ in 0..count {
@@ -146,7 +153,19 @@ impl Plan {
             draw_fault(&mut rng, hosts, liar, at, &mut faults);
         }
         faults.sort_by_key(|(at, _)| *at);
-        Self { seed, profile, hosts, warm, skewed, liar, network, faults, calm_at, bug: None }
+        Self {
+            seed,
+            profile,
+            hosts,
+            warm,
+            skewed,
+            liar,
+            failing_writes,
+            network,
+            faults,
+            calm_at,
+            bug: None,
+        }
     }
 
     /// How long after the beginning of calm all must agree: the suspicions that run then end, each
@@ -169,6 +188,7 @@ impl Plan {
         options.detail = detail;
         options.network = self.network;
         options.bug = self.bug;
+        options.failing_writes = self.failing_writes;
         let mut cluster = Cluster::new(options);
         let result = Run { plan: self, crashes: 0 }.play(&mut cluster);
         (result, cluster.take_lines())
@@ -349,9 +369,7 @@ fn draw_fault(
     match rng.random_range(0..16) {
         0 => faults.push((at, Fault::Crash(a))),
         1 | 2 => {
-            // Whoever a liar has raised far above its number cannot come back under its id.
-            let lost = liar || rng.random_range(0..4) == 0;
-            let data = if lost { Data::Lost } else { Data::Kept };
+            let data = if rng.random_range(0..4) == 0 { Data::Lost } else { Data::Kept };
             let place = if rng.random_range(0..2) == 0 { Place::New } else { Place::Same };
             faults.push((at, Fault::Crash(a)));
             faults.push((later, Fault::Restart(a, data, place)));
@@ -397,16 +415,14 @@ fn draw_fault(
             // A crash, quick as a supervisor is.
             faults.push((at, Fault::Crash(a)));
             let again = at + Duration::from_millis(rng.random_range(1..300));
-            let data = if liar { Data::Lost } else { Data::Kept };
-            faults.push((again, Fault::Restart(a, data, Place::Same)));
+            faults.push((again, Fault::Restart(a, Data::Kept, Place::Same)));
         }
         _ => {
             // Several at once.
             for n in 0..rng.random_range(2..=hosts.max(3) / 2 + 1) {
                 let victim = HostIx((a.0 + n) % hosts);
                 faults.push((at, Fault::Crash(victim)));
-                let data = if liar { Data::Lost } else { Data::Kept };
-                faults.push((later, Fault::Restart(victim, data, Place::Same)));
+                faults.push((later, Fault::Restart(victim, Data::Kept, Place::Same)));
             }
         }
     }
