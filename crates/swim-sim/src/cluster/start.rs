@@ -52,6 +52,7 @@ impl Cluster {
         settings.config = self.options.config.clone();
         settings.metadata.clone_from(&host.metadata);
         settings.seed = seed;
+        settings.saved = Some(host.saved.clone());
         let local = host.skew.local(self.now);
         let mut node = Node::new(settings, local).expect("simulated hosts have proper records");
         if let Some(bug) = self.options.bug {

@@ -239,7 +239,14 @@ impl Node {
             Purpose::User(id) => self.complete_send(id, false),
             Purpose::Sync(comparison) => self.on_sync_ended(&comparison, None),
             Purpose::Records(round) => self.on_round_failed(&round),
-            Purpose::Join { .. } | Purpose::Ping { .. } => {}
+            Purpose::Join { seed } => self.on_join_unanswered(seed),
+            Purpose::Ping { .. } => {}
+        }
+    }
+
+    fn on_join_unanswered(&mut self, seed: SocketAddr) {
+        if self.membership.handle_unanswered(self.now, seed) {
+            self.notice_once(seed, Notice::SeedUnanswered { seed });
         }
     }
 
@@ -260,8 +267,7 @@ impl Node {
                 self.on_round_answered(round, from, digest, next, parts);
             }
             (Purpose::Join { seed: by }, Reply::Refusal { cluster, reason }) => {
-                let cluster = cluster.into();
-                self.notice_once(by, Notice::JoinRefused { by, cluster, reason });
+                self.on_join_refused(by, cluster, reason);
             }
             (Purpose::Ping { seq }, Reply::Ack { seq: acked }) if seq == acked => {
                 self.membership.handle_reliable_ack(self.now, seq);
@@ -275,6 +281,12 @@ impl Node {
         }
     }
 
+    fn on_join_refused(&mut self, by: SocketAddr, cluster: &str, reason: RefusalReason) {
+        if self.membership.handle_refused(by, reason) {
+            self.notice_once(by, Notice::JoinRefused { by, cluster: cluster.into(), reason });
+        }
+    }
+
     fn on_join_answered(
         &mut self,
         seed: SocketAddr,
@@ -284,7 +296,9 @@ impl Node {
         parts: Parts<'_>,
     ) {
         let reflected = from == self.membership.id() && self.is_own_word(parts.clone());
-        self.membership.handle_joined(seed, reflected);
+        if self.membership.handle_joined(seed, reflected) {
+            self.synced = false;
+        }
         if !reflected {
             let comparison = Comparison::first(seed, Ask::Join, self.membership.digest());
             self.on_compared(comparison, from, digest, told, parts);

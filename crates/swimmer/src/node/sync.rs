@@ -346,6 +346,7 @@ impl Node {
 
     /// It is over. `theirs` is the last digest that the other side has told.
     pub(super) fn on_sync_ended(&mut self, comparison: &Comparison, theirs: Option<u64>) {
+        self.synced |= theirs.is_some();
         let own = self.membership.digest();
         let end = match theirs {
             Some(theirs) if theirs == own => SyncEnd::Equal,
