@@ -104,7 +104,9 @@ impl Pair {
             Output::Exchange { id, request, .. } => (Said::Request(id), request),
             Output::Reply { id, frame } => (Said::Reply(id), frame),
             Output::Wait(at) => return Said::Wait(at),
-            Output::Event(_) | Output::Notice(_) | Output::Completed(_) => return Said::Other,
+            Output::Event(_) | Output::Notice(_) | Output::Completed(_) | Output::Persist(_) => {
+                return Said::Other;
+            }
         };
         self.wire.clear();
         self.wire.extend_from_slice(bytes);

@@ -5,6 +5,7 @@ use core::net::SocketAddr;
 
 use swim_proto::{Accusers, Claim, Datagram, Held, NodeId, Record, Seq, TinyId};
 
+use crate::keeping::SavedState;
 use crate::table::MemberIx;
 use crate::time::Instant;
 
@@ -128,7 +129,9 @@ pub enum Action {
     Forget(MemberIx),
     /// Tell the user.
     Event(Event),
-    /// A seed has answered for the first time.
+    /// Write this, and report what comes of it. What follows may use what it reserves (R5).
+    Persist(SavedState),
+    /// A seed, or one known from an earlier life, has answered for the first time.
     Joined {
         /// Its address.
         seed: SocketAddr,

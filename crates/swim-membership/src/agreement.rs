@@ -15,8 +15,8 @@ pub(crate) struct Agreement {
     differences: u8,
     /// Since this was last asked for.
     seen_equal: bool,
-    /// A member that has acked as strangers are acked, since this was last asked for.
-    stranger_to: Option<SocketAddr>,
+    /// Who has last answered a probe as one does to strangers.
+    aloof: Option<SocketAddr>,
     /// How long the next repair waits after the last: zero unless that was in vain.
     wait: Duration,
     /// No repair begins before.
@@ -62,15 +62,18 @@ impl Agreement {
         self.repair_at = now + self.wait;
     }
 
-    /// A member has acked as strangers are acked: it does not hold this node. What others hold says
-    /// nothing about that.
-    pub(crate) fn on_bare(&mut self, member: SocketAddr) {
-        self.stranger_to = Some(member);
+    /// A member has answered a probe, with or without a digest.
+    pub(crate) fn on_ack(&mut self, from: SocketAddr, noted: bool) {
+        if !noted {
+            self.aloof = Some(from);
+        } else if self.aloof == Some(from) {
+            self.aloof = None;
+        }
     }
 
-    /// The last member since the last call that does not hold this node.
-    pub(crate) fn take_stranger_to(&mut self) -> Option<SocketAddr> {
-        self.stranger_to.take()
+    /// Who has answered as one does to strangers, and has not done better since.
+    pub(crate) fn take_aloof(&mut self) -> Option<SocketAddr> {
+        self.aloof.take()
     }
 
     /// Whether an equal digest was seen since the last call.

@@ -64,4 +64,56 @@ pub struct Counters {
     pub contradictions_full: u64,
     /// Signs of another process with this node's id.
     pub conflicts: u64,
+    /// Times that what is kept over a restart was written.
+    pub persists: u64,
+    /// Times that it could not be written.
+    pub persists_failed: u64,
+}
+
+impl Counters {
+    /// All of them with their names, which are those of the fields.
+    pub fn named(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
+        // A field that is not listed here does not compile.
+        macro_rules! named {
+            ($($name:ident),* $(,)?) => {{
+                let Self { $($name),* } = *self;
+                [$((stringify!($name), $name)),*]
+            }};
+        }
+        named![
+            probes,
+            probes_failed,
+            probes_indirect,
+            probes_full,
+            acks_unexpected,
+            pings_misdirected,
+            relayed,
+            relays_full,
+            corroborations,
+            sentences_held,
+            stalls,
+            suspicions_raised,
+            deaths_declared,
+            refutations,
+            claims_stale,
+            claims_jumped,
+            claims_unknown,
+            records_bad,
+            members_full,
+            ids_crowded,
+            tombstones_full,
+            ids_ambiguous,
+            corrections,
+            answers_full,
+            digests_equal,
+            digests_different,
+            repairs,
+            repairs_in_vain,
+            contradictions_full,
+            conflicts,
+            persists,
+            persists_failed,
+        ]
+        .into_iter()
+    }
 }

@@ -1,46 +1,14 @@
-//! The digests of a table, kept with every change (D1), and its members in the order in which tables
-//! are compared (E2).
+//! The members of a table in the order in which tables are compared (E2).
 
-use alloc::boxed::Box;
 use alloc::collections::BinaryHeap;
 use alloc::vec::Vec;
 
-use swim_proto::limits::BUCKETS;
 use swim_proto::{BucketSet, ShortId};
 
 use crate::table::{MemberIx, Table};
 
 /// More members than this are never selected for one frame, which does not hold them anyway.
 const SELECTED_MAX: usize = 4_096;
-
-/// One number for each bucket and one for the whole: each the XOR of the hashes of its members.
-#[derive(Clone, Debug)]
-pub(crate) struct Digests {
-    whole: u64,
-    buckets: Box<[u64; BUCKETS]>,
-}
-
-impl Default for Digests {
-    fn default() -> Self {
-        Self { whole: 0, buckets: Box::new([0; BUCKETS]) }
-    }
-}
-
-impl Digests {
-    /// Takes in what is held of a member, or takes it out again.
-    pub(crate) fn toggle(&mut self, short: ShortId, hash: u64) {
-        self.whole ^= hash;
-        self.buckets[usize::from(short.bucket())] ^= hash;
-    }
-
-    pub(crate) fn whole(&self) -> u64 {
-        self.whole
-    }
-
-    pub(crate) fn buckets(&self) -> &[u64; BUCKETS] {
-        &self.buckets
-    }
-}
 
 /// Members in the order of their short ids, as frames tell them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

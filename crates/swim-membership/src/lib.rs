@@ -22,12 +22,15 @@ mod digest;
 mod guard;
 mod health;
 mod index;
+mod keeping;
+mod known;
 mod known_bug;
 mod local;
 mod membership;
 mod order;
 mod probe;
 mod relay;
+mod reservation;
 mod ring;
 mod rotation;
 mod rtt;
@@ -44,6 +47,7 @@ pub use config::{
 pub use counters::Counters;
 pub use digest::Stretch;
 pub use health::LocalHealth;
+pub use keeping::SavedState;
 #[doc(hidden)]
 pub use known_bug::KnownBug;
 pub use membership::{Membership, Source};

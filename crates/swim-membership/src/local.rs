@@ -1,18 +1,23 @@
-//! This node's own word: its incarnation and record, and when it may be raised (R1 to R4).
+//! This node's own word: its incarnation and record, and when it may be raised (R1 to R5).
 
 use core::net::SocketAddr;
 use core::time::Duration;
 
 use swim_proto::{Claim, Incarnation, NodeId, Record, State, TinyId};
 
+use crate::reservation::Reservation;
 use crate::time::Instant;
 
 /// Refutations come at most this often (R2).
 const RAISE_INTERVAL: Duration = Duration::from_secs(1);
-/// A foreign record that comes again within this time is another process with our id (R4).
-const CONFLICT_WINDOW: Duration = Duration::from_secs(10);
+/// A foreign record that comes again within this time is another process with our id (R4). Each
+/// learns of the other only by comparing tables, so that it takes a while to come again.
+const CONFLICT_WINDOW: Duration = Duration::from_secs(30);
 /// How often a node in conflict refutes (R4).
 const CONFLICT_INTERVAL: Duration = Duration::from_secs(60);
+/// How long a refutation waits for its number to be reserved: a disk that stands still must not get
+/// a node buried (R5).
+const RESERVE_MAX: Duration = Duration::from_secs(1);
 
 /// This node, as it speaks of itself.
 #[derive(Clone, Debug)]
@@ -23,9 +28,13 @@ pub(crate) struct Local {
     pub(crate) incarnation: Incarnation,
     /// Alive, or left between two lives.
     pub(crate) state: State,
-    /// The number to rise above as soon as the rate allows it.
+    /// Which incarnations may be used.
+    pub(crate) reserved: Reservation,
+    /// The number to rise above as soon as the rate and the reservation allow it.
     pending: Option<Incarnation>,
     may_raise_at: Instant,
+    /// Until when a raise waits for its number to be reserved.
+    reserve_until: Option<Instant>,
     foreign_at: Option<Instant>,
     conflict_until: Instant,
 }
@@ -35,20 +44,28 @@ pub(crate) struct Local {
 pub(crate) enum Refutation {
     /// The incarnation was raised: tell it.
     Raised,
-    /// It will be, when the rate allows it.
+    /// It will be, when the rate allows it and the number is reserved.
     Later,
 }
 
 impl Local {
-    pub(crate) fn new(id: NodeId, tiny: TinyId, record: Record) -> Self {
+    /// A life that begins with the incarnation that was saved; `None`: nothing is saved.
+    pub(crate) fn new(
+        id: NodeId,
+        tiny: TinyId,
+        record: Record,
+        saved: Option<Incarnation>,
+    ) -> Self {
         Self {
             id,
             tiny,
             record,
-            incarnation: Incarnation::FIRST,
+            incarnation: saved.unwrap_or(Incarnation::FIRST),
             state: State::Alive,
+            reserved: saved.map_or(Reservation::NOT_KEPT, Reservation::beginning_with),
             pending: None,
             may_raise_at: Instant::ZERO,
+            reserve_until: None,
             foreign_at: None,
             conflict_until: Instant::ZERO,
         }
@@ -69,8 +86,15 @@ impl Local {
     pub(crate) fn raise_due(&mut self, now: Instant) -> Refutation {
         match self.pending {
             Some(heard) if now >= self.may_raise_at => {
+                let raised = self.incarnation.max(heard).next();
+                if !self.reserved.covers(raised)
+                    && now < *self.reserve_until.get_or_insert(now + RESERVE_MAX)
+                {
+                    return Refutation::Later;
+                }
                 self.pending = None;
-                self.incarnation = self.incarnation.max(heard).next();
+                self.reserve_until = None;
+                self.incarnation = raised;
                 let in_conflict = now < self.conflict_until;
                 self.may_raise_at =
                     now + if in_conflict { CONFLICT_INTERVAL } else { RAISE_INTERVAL };
@@ -82,11 +106,18 @@ impl Local {
 
     /// When a raise that waits may be made.
     pub(crate) fn deadline(&self) -> Instant {
-        self.pending.map_or(Instant::NEVER, |_| self.may_raise_at)
+        let at = self.reserve_until.map_or(self.may_raise_at, |until| until.max(self.may_raise_at));
+        self.pending.map_or(Instant::NEVER, |_| at)
+    }
+
+    /// The number that this node uses, or will once it may.
+    pub(crate) fn number(&self) -> Incarnation {
+        self.pending.map_or(self.incarnation, |heard| self.incarnation.max(heard).next())
     }
 
     /// A record that is not ours was claimed for the incarnation `heard`, at or above our own.
-    /// Returns whether this is the moment to report a conflict (R4).
+    /// Returns whether this is the moment to report a conflict (R4). It is refuted once more at the
+    /// usual rate, for it is by that that the other process sees the conflict.
     pub(crate) fn on_foreign_record(&mut self, now: Instant, heard: Incarnation) -> bool {
         let in_conflict = now < self.conflict_until;
         let again = self.foreign_at.is_some_and(|before| now - before <= CONFLICT_WINDOW);
@@ -98,9 +129,6 @@ impl Local {
             self.conflict_until = now + CONFLICT_INTERVAL * 2;
         }
         self.foreign_at = Some(now);
-        if report {
-            self.may_raise_at = self.may_raise_at.max(now + CONFLICT_INTERVAL);
-        }
         report
     }
 
@@ -108,6 +136,7 @@ impl Local {
     pub(crate) fn advance(&mut self, state: State) {
         self.incarnation =
             self.pending.take().map_or(self.incarnation, |heard| self.incarnation.max(heard));
+        self.reserve_until = None;
         if state == State::Alive {
             self.incarnation = self.incarnation.next();
         }
@@ -132,7 +161,7 @@ mod tests {
             metadata: &[],
             later: &[],
         };
-        Local::new(NodeId::from_bytes([1; 16]), TinyId(1), record.build().unwrap())
+        Local::new(NodeId::from_bytes([1; 16]), TinyId(1), record.build().unwrap(), None)
     }
 
     fn at(seconds: u64) -> Instant {
@@ -165,9 +194,30 @@ mod tests {
         assert_eq!(local.refute(at(1), Incarnation(1)), Refutation::Raised);
         assert!(!local.on_foreign_record(at(2), Incarnation(2)), "an echo of an earlier life");
         assert!(local.on_foreign_record(at(3), Incarnation(3)));
-        assert_eq!(local.refute(at(3), Incarnation(3)), Refutation::Later);
+        assert_eq!(
+            local.refute(at(3), Incarnation(3)),
+            Refutation::Raised,
+            "so that it sees it too"
+        );
+        assert!(!local.on_foreign_record(at(4), Incarnation(5)), "it is reported once");
+        assert_eq!(local.refute(at(4), Incarnation(5)), Refutation::Later);
         assert_eq!(local.deadline(), at(63));
-        assert!(!local.on_foreign_record(at(4), Incarnation(3)), "it is reported once");
+    }
+
+    #[test]
+    fn r5_a_raise_inside_the_block_waits_for_nothing_and_one_beyond_it_for_a_second_at_most() {
+        let mut local = local();
+        local.reserved = Reservation::beginning_with(Incarnation(1));
+        local.reserved.extend(Incarnation(65));
+        assert_eq!(local.refute(at(1), Incarnation(63)), Refutation::Raised);
+        assert_eq!(local.refute(at(3), Incarnation(64)), Refutation::Later);
+        assert_eq!((local.incarnation, local.number()), (Incarnation(64), Incarnation(65)));
+        assert_eq!(local.deadline(), at(4));
+        let mut waiting = local.clone();
+        assert_eq!(waiting.raise_due(at(4)), Refutation::Raised, "the disk stands still");
+        local.reserved.extend(Incarnation(129));
+        assert_eq!(local.raise_due(at(3)), Refutation::Raised);
+        assert_eq!(local.incarnation, Incarnation(65));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The machine: what comes in changes the table, and what should happen is queued as actions.
 
 mod detect;
+mod kept;
 mod messages;
 mod news;
 mod own;
@@ -26,6 +27,8 @@ use crate::counters::Counters;
 use crate::deadlines::Deadlines;
 use crate::guard::Guard;
 use crate::health::LocalHealth;
+use crate::keeping::{Keeping, SavedState};
+use crate::known::Known;
 use crate::known_bug::KnownBug;
 use crate::local::Local;
 use crate::order::Order;
@@ -75,6 +78,9 @@ pub struct Membership {
     /// The dead and left, with those who had accused them; the deadline is when to forget.
     tombstones: Deadlines<Accusers>,
     seeds: Seeds,
+    /// Addresses out of an earlier life.
+    known: Known,
+    keeping: Keeping,
     leaving: Option<own::Leaving>,
     order: Order,
     clock: Clock,
@@ -95,6 +101,7 @@ pub struct Membership {
     agreement: Agreement,
     /// What this node is in its own digest, and for which claim that was computed.
     own_hash: (Claim, u64),
+    heal_known_next: bool,
     /// When a jump may be looked into again (M3).
     verify_at: Instant,
     /// Whom we have answered in this period, so that each gets one answer (G6).
@@ -111,7 +118,7 @@ pub struct Membership {
 }
 
 impl Membership {
-    /// A node alone, in its first life. `seed` decides every random choice.
+    /// A node alone, which keeps nothing over a restart. `seed` decides every random choice.
     pub fn new(
         config: Config,
         id: NodeId,
@@ -120,9 +127,31 @@ impl Membership {
         seed: u64,
         now: Instant,
     ) -> Self {
+        Self::with_saved(config, id, record, tag, seed, now, None)
+    }
+
+    /// A node alone, in the life after the one that has saved this; `None` keeps nothing. What it
+    /// wants to be saved comes as [`Action::Persist`].
+    pub fn with_saved(
+        config: Config,
+        id: NodeId,
+        record: Record,
+        tag: ClusterTag,
+        seed: u64,
+        now: Instant,
+        saved: Option<SavedState>,
+    ) -> Self {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
-        let local = Local::new(id, id.short(tag).tiny(), record);
-        Self {
+        let incarnation = saved.as_ref().map(|saved| saved.incarnation);
+        let local = Local::new(id, id.short(tag).tiny(), record, incarnation);
+        let keeping = Keeping::new(now, saved.as_ref());
+        let addresses = saved.map_or_else(Vec::new, |saved| saved.addresses);
+        let forget_at = now + config.tombstone_age();
+        let known = Known::new(addresses, local.address(), forget_at, &mut rng);
+        let mut membership = Self {
+            known,
+            keeping,
+            heal_known_next: false,
             tag,
             local,
             table: Table::new(tag, rng.random()),
@@ -158,7 +187,9 @@ impl Membership {
             bug: None,
             rng,
             config,
-        }
+        };
+        membership.reserve_numbers();
+        membership
     }
 
     /// Takes over a whole table, as if everybody in it had been met long ago; for simulations and
@@ -208,6 +239,8 @@ impl Membership {
             first(self.returns.first()),
             self.local.deadline(),
             self.seeds.deadline(),
+            self.known.deadline(),
+            self.keeping.deadline(),
             sync_at,
             heal_at,
         ]
@@ -232,6 +265,7 @@ impl Membership {
         self.on_seeds_due(now);
         self.on_repair_due(now);
         self.on_tombstones_due(now);
+        self.on_snapshot_due(now);
     }
 
     /// The configuration.
@@ -478,6 +512,7 @@ impl Membership {
     }
 
     fn on_changed(&mut self, ix: MemberIx) {
+        self.on_met(ix);
         if self.changes.len() < CHANGES_MAX {
             self.changes.push(self.table.held(ix).id);
         } else {

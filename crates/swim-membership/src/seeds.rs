@@ -11,6 +11,9 @@ use crate::time::Instant;
 
 const RETRY_FIRST: Duration = Duration::from_millis(500);
 const RETRY_MAX: Duration = Duration::from_secs(10);
+/// That a seed does not answer is told only of goals older than this: nodes that start together
+/// find each other a little later.
+const SILENCE_MIN: Duration = Duration::from_secs(1);
 /// More addresses than this are not kept.
 const SEEDS_MAX: usize = 64;
 
@@ -19,14 +22,20 @@ const SEEDS_MAX: usize = 64;
 pub(crate) struct Seeds {
     addresses: Vec<SocketAddr>,
     joined: bool,
+    since: Instant,
     retry_at: Instant,
     back_off: Duration,
 }
 
 impl Default for Seeds {
     fn default() -> Self {
-        let addresses = Vec::new();
-        Self { addresses, joined: true, retry_at: Instant::NEVER, back_off: RETRY_FIRST }
+        Self {
+            addresses: Vec::new(),
+            joined: true,
+            since: Instant::ZERO,
+            retry_at: Instant::NEVER,
+            back_off: RETRY_FIRST,
+        }
     }
 }
 
@@ -45,10 +54,22 @@ impl Seeds {
         if again && kept == self.addresses {
             return;
         }
+        if !again {
+            self.since = now;
+        }
         self.addresses = kept;
         self.joined = self.addresses.is_empty();
         self.back_off = RETRY_FIRST;
         self.retry_at = if self.joined { Instant::NEVER } else { now };
+    }
+
+    /// The same seeds have other addresses now. Once joined, nobody is asked for that.
+    pub(crate) fn update(&mut self, now: Instant, own: SocketAddr, addresses: &[SocketAddr]) {
+        let joined = self.joined;
+        self.set(now, own, addresses);
+        if joined {
+            self.on_answer();
+        }
     }
 
     /// Whether no seed has answered yet.
@@ -58,6 +79,11 @@ impl Seeds {
 
     pub(crate) fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Whether this is one that is being tried, and has been for long enough to say so.
+    pub(crate) fn is_silent(&self, now: Instant, address: SocketAddr) -> bool {
+        !self.joined && now >= self.since + SILENCE_MIN && self.addresses.contains(&address)
     }
 
     pub(crate) fn deadline(&self) -> Instant {

@@ -10,7 +10,6 @@ use swim_proto::{
     Claim, ClusterTag, Incarnation, NodeId, Record, ShortId, State, Subject, TinyId, member_hash,
 };
 
-use crate::digest::Digests;
 use crate::index::Index;
 use crate::ring::{Members, Ring};
 
@@ -115,7 +114,7 @@ pub struct Table {
     ring: Ring,
     alive: usize,
     /// Of the present (D1).
-    digests: Digests,
+    digest: u64,
 }
 
 impl Table {
@@ -129,7 +128,7 @@ impl Table {
             seed,
             ring: Ring::default(),
             alive: 0,
-            digests: Digests::default(),
+            digest: 0,
         }
     }
 
@@ -294,12 +293,17 @@ impl Table {
 
     /// The digest of the present members (D1).
     pub fn digest(&self) -> u64 {
-        self.digests.whole()
+        self.digest
     }
 
-    /// The digests of their buckets (E2).
-    pub fn bucket_digests(&self) -> &[u64; BUCKETS] {
-        self.digests.buckets()
+    /// The digests of their buckets (E2), computed afresh: they are asked for when tables differ,
+    /// and would cost a small table more than its members.
+    pub fn bucket_digests(&self) -> [u64; BUCKETS] {
+        let mut digests = [0; BUCKETS];
+        for ix in self.ring.iter() {
+            digests[usize::from(self.short(ix).bucket())] ^= self.hash_held(ix);
+        }
+        digests
     }
 
     /// What is held of a member, as it enters the digests: 0 for the absent (D1).
@@ -314,8 +318,7 @@ impl Table {
 
     /// To be called before and after each change of an entry.
     fn toggle_digest(&mut self, ix: MemberIx) {
-        let (short, hash) = (self.short(ix), self.hash_held(ix));
-        self.digests.toggle(short, hash);
+        self.digest ^= self.hash_held(ix);
     }
 
     /// The 4 bytes that name a member.
@@ -483,10 +486,8 @@ impl Table {
         for ix in self.iter() {
             assert_eq!(self.find(self.held(ix).id), Some(ix), "each is found by its id");
         }
-        let mut afresh = Digests::default();
-        self.iter().for_each(|ix| afresh.toggle(self.short(ix), self.hash_held(ix)));
-        assert_eq!(afresh.whole(), self.digest(), "the digest is one computed afresh");
-        assert_eq!(afresh.buckets(), self.bucket_digests(), "and so are those of the buckets");
+        let afresh = self.iter().fold(0, |digest, ix| digest ^ self.hash_held(ix));
+        assert_eq!(afresh, self.digest, "the digest is one computed afresh");
     }
 }
 

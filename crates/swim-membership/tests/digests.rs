@@ -164,8 +164,8 @@ quickcheck! {
 
 /// Lets a probe go out, and answers it with this note.
 fn ack(bench: &mut Bench, note: StateNote, quiet: bool) -> Vec<Ask> {
-    let probes = bench.pass(bench.machine.config().period());
-    let (to, seq) = *pings(&probes).last().unwrap();
+    let period = bench.machine.config().period();
+    let (to, seq) = *pings(&bench.pass(period)).last().expect("one probe a period");
     let message = Datagram::Ack { seq, note: Some(note) };
     let source = Source { address: to, via: bench.machine.via(to, &message) };
     bench.machine.handle_datagram(bench.now, to, &message);
@@ -177,7 +177,7 @@ fn ack(bench: &mut Bench, note: StateNote, quiet: bool) -> Vec<Ask> {
 
 /// A bench on which nothing but digests asks for anything.
 fn bench() -> Bench {
-    let config = Config::builder(Profile::Lan).sync_interval(seconds(3_600));
+    let config = Config::builder(Profile::Lan).plain().sync_interval(seconds(3_600));
     let mut bench = Bench::with(config.build().unwrap());
     (1..=5).for_each(|n| bench.hear(Say::Alive(n, 1)));
     bench.drain();
@@ -238,8 +238,8 @@ fn d3_only_answers_to_own_probes_begin_a_repair() {
 
 #[test]
 fn d4_repairs_in_vain_wait_longer_and_longer_up_to_the_sync_interval() {
-    let config = Config::builder(Profile::Lan).sync_interval(seconds(30)).build().unwrap();
-    let mut bench = Bench::with(config);
+    let config = Config::builder(Profile::Lan).plain().sync_interval(seconds(30));
+    let mut bench = Bench::with(config.build().unwrap());
     (1..=5).for_each(|n| bench.hear(Say::Alive(n, 1)));
     let (mut other, mut repairs, mut seconds_waited) = (other(&bench), vec![], 0);
     while repairs.len() < 9 {
@@ -276,6 +276,34 @@ fn d5_the_periodic_sync_is_left_out_where_an_equal_digest_was_seen_since_the_las
         }
         assert!(asked.abs_diff(syncs) <= 1, "with digest {digest}: {asked}");
     }
+}
+
+/// It has forgotten us, or holds us somewhere else. Others who agree with us would never tell.
+#[test]
+fn d5_one_who_answers_without_a_digest_is_compared_with_though_others_are_equal() {
+    let mut bench = Bench::with(Config::preset(Profile::Lan));
+    (1..=5).for_each(|n| bench.hear(Say::Alive(n, 1)));
+    let mut run = |aloof: u8, time| -> Vec<_> {
+        let mut asked = Vec::new();
+        for _ in 0..time {
+            let note = same(&bench);
+            let actions = bench.pass(seconds(1));
+            let asks = exchanges(&actions).into_iter().filter(|(_, ask)| *ask == Ask::Sync);
+            asked.extend(asks.map(|(to, _)| to));
+            for (to, seq) in pings(&actions) {
+                let note = (to != address(aloof)).then_some(note);
+                let message = Datagram::Ack { seq, note };
+                let source = Source { address: to, via: bench.machine.via(to, &message) };
+                bench.machine.handle_datagram(bench.now, to, &message);
+                bench.machine.handle_note(bench.now, source, &message, true);
+            }
+        }
+        asked
+    };
+    let asked = run(3, 300);
+    assert!((9..=11).contains(&asked.len()), "once an interval: {}", asked.len());
+    assert!(asked.iter().all(|&to| to == address(3)));
+    assert!(run(0, 300).len() <= 1, "it has said its digest since");
 }
 
 #[test]

@@ -9,9 +9,9 @@ use core::time::Duration;
 use std::collections::BTreeSet;
 
 use support::{Bench, LOCAL, Say, accusers, address, datagrams, events, exchanges, id, pings};
-use support::{seconds, short, tiny};
-use swim_membership::{Ask, Config, EventKind, Profile, Tell, Via, Who};
-use swim_proto::{Datagram, Seq, State, Subject};
+use support::{record, seconds, short, tiny};
+use swim_membership::{Ask, Config, EventKind, Profile, Source, Tell, Via, Who};
+use swim_proto::{Datagram, Incarnation, Part, Seq, State, Subject};
 
 fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
@@ -62,6 +62,22 @@ fn p2_only_the_ack_with_the_number_of_the_probe_ends_it() {
     assert_eq!(bench.machine.counters().acks_unexpected, 3);
     bench.pass(ms(1_000));
     assert_eq!(bench.claim(1), Some((1, State::Suspect)));
+}
+
+#[test]
+fn p2_a_member_that_moved_meanwhile_is_not_accused_for_its_old_address() {
+    let mut bench = Bench::of(1);
+    assert_eq!(first_ping(&mut bench).0, 1);
+    // It is back elsewhere; the ping has gone to where it was.
+    let moved = record(50, &[]);
+    let part = Part::Alive { id: id(1), incarnation: Incarnation(65), record: moved.as_bytes() };
+    let source = Source { address: address(50), via: Via::Gossip };
+    bench.machine.handle_part(bench.now, source, &part);
+    bench.drain();
+    let pings = pings(&bench.pass_with_acks(seconds(5), &[]));
+    assert!(pings.iter().all(|(to, _)| *to == address(50)) && !pings.is_empty());
+    assert_eq!(bench.claim(1), Some((65, State::Alive)));
+    assert_eq!(bench.machine.counters().suspicions_raised, 0);
 }
 
 #[test]

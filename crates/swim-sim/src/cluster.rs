@@ -18,7 +18,7 @@ use swimmer::node::{ExchangeId, Node, RequestId};
 pub use faults::{Data, Place};
 
 use crate::check::{Checker, Violation};
-use crate::host::{Condition, Host, Input, host_of};
+use crate::host::{Condition, Host, Input, Later, host_of};
 use crate::liar::Liar;
 use crate::link::{Conditions, Links};
 use crate::names::Names;
@@ -53,6 +53,8 @@ pub struct Options {
     pub lines: usize,
     /// A fault that all nodes have, to see that it is found.
     pub bug: Option<KnownBug>,
+    /// How many of 1,000 writes fail.
+    pub failing_writes: u32,
 }
 
 impl Options {
@@ -60,7 +62,16 @@ impl Options {
     pub fn new(seed: u64, config: Config) -> Self {
         let (checks, detail) = (Checks::All, Detail::Hash);
         let network = Conditions::LAN;
-        Self { seed, config, network, checks, detail, lines: LINES_KEPT, bug: None }
+        Self {
+            seed,
+            config,
+            network,
+            checks,
+            detail,
+            lines: LINES_KEPT,
+            bug: None,
+            failing_writes: 0,
+        }
     }
 }
 
@@ -146,6 +157,7 @@ enum Happening {
     Arrives { to: SocketAddr, input: Input },
     Replied { host: u32, life: u32, exchange: ExchangeId, frame: Option<Vec<u8>> },
     GiveUp { host: u32, life: u32, exchange: ExchangeId },
+    Saved { host: u32, life: u32, result: Result<(), String> },
 }
 
 /// Nodes of the real composition under one virtual clock.
@@ -382,6 +394,7 @@ impl Cluster {
             Happening::GiveUp { host, life, exchange } => {
                 self.on_replied(host, life, exchange, None);
             }
+            Happening::Saved { host, life, result } => self.on_saved(host, life, result),
         }
         self.violation.take().map_or(Ok(()), Err)
     }
@@ -435,6 +448,34 @@ impl Cluster {
         let host = &mut self.hosts[ix as usize];
         if host.life == life && host.exchanges.contains_key(&exchange) {
             self.take(ix, Input::Reply { exchange, frame });
+        }
+    }
+
+    /// A write has ended; a failed one has left the disk as it was.
+    fn on_saved(&mut self, ix: u32, life: u32, result: Result<(), String>) {
+        let host = &mut self.hosts[ix as usize];
+        if host.life != life {
+            return;
+        }
+        if let (Some(state), Ok(())) = (host.saving.take(), &result) {
+            host.saved = state;
+        }
+        match host.condition {
+            Condition::Paused => host.inbox.push_back(Later::Saved(result)),
+            // Its disk is no network.
+            Condition::Running | Condition::Blocked | Condition::Stuck => {
+                self.feed_saved(ix, result)
+            }
+            Condition::Down => {}
+        }
+    }
+
+    fn feed_saved(&mut self, ix: u32, result: Result<(), String>) {
+        let host = &mut self.hosts[ix as usize];
+        let local = host.skew.local(self.now);
+        if let Some(node) = &mut host.node {
+            node.handle_persisted(local, result);
+            self.after(ix);
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use swim_membership::{Instant, Now};
 use swim_proto::NodeId;
-use swimmer::node::{ExchangeId, Node, RequestId};
+use swimmer::node::{ExchangeId, Node, RequestId, SavedState};
 
 /// Datagrams that wait for a host that does not take them; more are lost, as in a socket's buffer.
 pub(crate) const INBOX_MAX: usize = 4_096;
@@ -72,6 +72,14 @@ pub(crate) enum Input {
     Reply { exchange: ExchangeId, frame: Option<Vec<u8>> },
 }
 
+/// What waits for a host that stands still or is blocked.
+#[derive(Debug)]
+pub(crate) enum Later {
+    Input(Input),
+    /// Its disk has answered.
+    Saved(Result<(), String>),
+}
+
 /// Who waits for the reply to a request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asker {
@@ -101,7 +109,7 @@ pub(crate) struct Host {
     pub(crate) wake_at: Instant,
     /// The earliest wake-up that is in the queue.
     pub(crate) armed_at: Instant,
-    pub(crate) inbox: VecDeque<Input>,
+    pub(crate) inbox: VecDeque<Later>,
     pub(crate) outbox: Vec<Held>,
     pub(crate) askers: BTreeMap<RequestId, Asker>,
     pub(crate) next_request: u64,
@@ -118,6 +126,10 @@ pub(crate) struct Host {
     /// What was given to it at its start, for the next one.
     pub(crate) metadata: Vec<u8>,
     pub(crate) seeds: Vec<SocketAddr>,
+    /// What is on its disk.
+    pub(crate) saved: SavedState,
+    /// What is being written to it.
+    pub(crate) saving: Option<SavedState>,
 }
 
 impl Host {
@@ -142,6 +154,8 @@ impl Host {
             wall_ahead: 0,
             metadata: Vec::new(),
             seeds: Vec::new(),
+            saved: SavedState::default(),
+            saving: None,
         }
     }
 
@@ -162,7 +176,7 @@ impl Host {
     pub(crate) fn keep_for_later(&mut self, input: Input) -> bool {
         let room = self.inbox.len() < self.inbox_max;
         if room {
-            self.inbox.push_back(input);
+            self.inbox.push_back(Later::Input(input));
         }
         room
     }
@@ -177,6 +191,7 @@ impl Host {
         self.outbox.clear();
         self.askers.clear();
         self.exchanges.clear();
+        self.saving = None;
     }
 }
 

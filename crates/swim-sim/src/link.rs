@@ -79,6 +79,8 @@ pub(crate) fn hits(per_mille: u32, rng: &mut Xoshiro256PlusPlus) -> bool {
 pub struct Links {
     /// What holds where nothing else was said.
     pub default: Conditions,
+    /// Whether exchanges pass at all; they do not where a firewall lets only UDP through.
+    pub exchanges: bool,
     /// What happens to the bytes.
     pub tampering: Tampering,
     between: BTreeMap<(u32, u32), Conditions>,
@@ -105,6 +107,7 @@ impl Links {
     pub fn new(default: Conditions) -> Self {
         Self {
             default,
+            exchanges: true,
             tampering: Tampering::default(),
             between: BTreeMap::new(),
             into: BTreeMap::new(),

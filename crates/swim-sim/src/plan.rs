@@ -43,6 +43,8 @@ pub struct Plan {
     pub skewed: bool,
     /// Whether the last of them is a liar.
     pub liar: bool,
+    /// How many of 1,000 writes to a disk fail.
+    pub failing_writes: u32,
     /// The network to begin with.
     pub network: Conditions,
     /// The faults, by time since the start.
@@ -89,6 +91,9 @@ impl fmt::Display for Plan {
             write!(f, " {mark}")?;
         }
         writeln!(f, "\nnetwork {}", self.network)?;
+        if self.failing_writes > 0 {
+            writeln!(f, "failing-writes {}", self.failing_writes)?;
+        }
         if let Some(bug) = self.bug {
             writeln!(f, "bug {bug:?}")?;
         }
@@ -131,6 +136,7 @@ impl Plan {
             warm: true,
             skewed: false,
             liar: false,
+            failing_writes: 0,
             network: Conditions::LAN,
             faults: Vec::new(),
             calm_at: Duration::ZERO,
@@ -150,6 +156,7 @@ impl Plan {
                 self.liar = words.take("liar");
             }
             "network" => self.network = Conditions::read(&mut words)?,
+            "failing-writes" => self.failing_writes = words.value("how many of 1,000")?,
             "bug" => self.bug = Some(read_bug(words.word("a known bug")?)?),
             at => {
                 let Span(at) = at.parse()?;

@@ -2,19 +2,22 @@
 
 use swim_sim::{Detail, KnownBug, Plan};
 
-/// The first seed, from `from` on, that finds a fault.
-fn found_after(bug: KnownBug, from: u64) -> Option<u64> {
-    (from..from + 100).find(|&seed| {
+/// The seed by which a fault is found. The rarest is found by one in a hundred, and soon from 200 on,
+/// which keeps the test short.
+fn found_after(bug: KnownBug) -> Option<u64> {
+    (200..1_000).find(|&seed| {
         let plan = Plan { bug: Some(bug), ..Plan::random(seed) };
         plan.run(Detail::Hash).0.is_err()
     })
 }
 
 macro_rules! found {
-    ($($name:ident: $bug:ident from $from:literal,)*) => {
+    ($($name:ident: $bug:ident,)*) => {
         $(#[test]
         fn $name() {
-            assert!(found_after(KnownBug::$bug, $from).is_some());
+            let after = found_after(KnownBug::$bug);
+            eprintln!("found by seed {after:?}");
+            assert!(after.is_some());
         })*
 
         #[test]
@@ -25,10 +28,10 @@ macro_rules! found {
 }
 
 found! {
-    a_restart_below_the_held_incarnation_is_found: RestartBelow from 0,
-    a_number_that_wraps_is_found: NumberWraps from 0,
-    a_death_that_does_not_raise_the_stored_number_is_found: DeathKeepsNumber from 380,
-    a_batch_cut_short_by_one_member_already_queued_is_found: BatchCutShort from 0,
-    left_that_can_never_return_is_found: LeftForGood from 0,
-    acks_without_numbers_are_found: AcksWithoutNumbers from 0,
+    a_restart_below_the_held_incarnation_is_found: RestartBelow,
+    a_number_that_wraps_is_found: NumberWraps,
+    a_death_that_does_not_raise_the_stored_number_is_found: DeathKeepsNumber,
+    a_batch_cut_short_by_one_member_already_queued_is_found: BatchCutShort,
+    left_that_can_never_return_is_found: LeftForGood,
+    acks_without_numbers_are_found: AcksWithoutNumbers,
 }

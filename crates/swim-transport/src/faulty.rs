@@ -259,6 +259,10 @@ impl<T: Transport> Transport for Faulty<T> {
         self.closing.or_closed(self.accept_unless_isolated()).await
     }
 
+    fn counters(&self) -> Vec<(&'static str, u64)> {
+        self.inner.counters()
+    }
+
     async fn close(&self) {
         self.closing.close();
         let mut delayed = std::mem::take(&mut *self.delayed());

@@ -76,6 +76,12 @@ pub trait Transport: Send + Sync + 'static {
     /// When closed, or when the plane has failed.
     fn accept(&self) -> impl Future<Output = io::Result<Incoming>> + Send;
 
+    /// What it has counted, each under a name that no other count of a node has, in snake case. By
+    /// itself it counts nothing.
+    fn counters(&self) -> Vec<(&'static str, u64)> {
+        Vec::new()
+    }
+
     /// Stops, and returns when the address is free again. By itself it does nothing, which is
     /// enough for one that is only ever dropped, and frees everything then.
     fn close(&self) -> impl Future<Output = ()> + Send {

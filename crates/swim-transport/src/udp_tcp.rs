@@ -83,6 +83,45 @@ pub struct UdpTcpStats {
     pub accept_failed: u64,
 }
 
+impl UdpTcpStats {
+    /// All of them with their names in the statistics of a node.
+    fn named(&self) -> [(&'static str, u64); 14] {
+        // A field that is not listed here does not compile.
+        let Self {
+            receive_buffer_asked,
+            receive_buffer_granted,
+            send_buffer_full,
+            send_failed,
+            receive_failed,
+            accepted,
+            answered,
+            silent,
+            broken,
+            invalid,
+            timed_out,
+            displaced,
+            unanswered,
+            accept_failed,
+        } = *self;
+        [
+            ("udp_receive_buffer_asked", receive_buffer_asked as u64),
+            ("udp_receive_buffer_granted", receive_buffer_granted as u64),
+            ("udp_send_buffer_full", send_buffer_full),
+            ("udp_send_failed", send_failed),
+            ("udp_receive_failed", receive_failed),
+            ("tcp_accepted", accepted),
+            ("tcp_answered", answered),
+            ("tcp_silent", silent),
+            ("tcp_broken", broken),
+            ("tcp_invalid", invalid),
+            ("tcp_timed_out", timed_out),
+            ("tcp_displaced", displaced),
+            ("tcp_unanswered", unanswered),
+            ("tcp_accept_failed", accept_failed),
+        ]
+    }
+}
+
 /// The transport of real networks. Its tasks run on the tokio that it is bound on.
 #[derive(Debug)]
 pub struct UdpTcp<F = LengthPrefixed> {
@@ -193,6 +232,10 @@ impl<F: Framing> Transport for UdpTcp<F> {
 
     async fn accept(&self) -> io::Result<Incoming> {
         self.closing.or_closed(async { self.listener.next().await.ok_or_else(closed) }).await
+    }
+
+    fn counters(&self) -> Vec<(&'static str, u64)> {
+        self.stats().named().to_vec()
     }
 
     async fn close(&self) {

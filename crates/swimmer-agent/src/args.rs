@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
@@ -12,6 +13,9 @@ use swimmer::Profile;
 
 use crate::report;
 use crate::tags::Tag;
+
+/// The longest time that can be given: a day.
+const SECONDS_MAX: u64 = 24 * 3_600;
 
 /// What to print for events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -37,12 +41,12 @@ Examples:
 A folder named like a command is written ./demo.
 
 Events go to standard output; what the node says of itself, to standard error. Ctrl-C or SIGTERM
-leaves gently; once more stops at once. The exit code is 0 after a leave, 2 for a command line that
-is wrong in itself (and nothing was written), 1 where something else is wrong: the address, the
-data folder."
+leaves gently; once more stops at once. SIGUSR1 prints the statistics to standard error. The exit
+code is 0 after a leave, 2 for a command line that is wrong in itself (and nothing was written), 1
+where something else is wrong: the address, the data folder, no seed in time."
 )]
 pub(crate) struct AgentArgs {
-    /// Folder that keeps this node's identity; made if it is not there
+    /// Folder that keeps who this node is, and where the others were; made if it is not there
     #[arg(env = "SWIMMER_DATA_DIR")]
     pub(crate) data_dir: PathBuf,
     /// Name of the cluster, 1 to 64 bytes; nodes of other names are ignored
@@ -69,6 +73,15 @@ pub(crate) struct AgentArgs {
     /// Timing: lan, fast, local or wan
     #[arg(long, env = "SWIMMER_PROFILE", default_value = "lan")]
     pub(crate) profile: Profile,
+    /// Give up, with exit code 1, when no seed has taken this node in by then; else it goes on alone
+    /// and keeps trying
+    #[arg(long, value_name = "SECONDS", env = "SWIMMER_JOIN_TIMEOUT",
+        value_parser = clap::value_parser!(u64).range(1..=SECONDS_MAX))]
+    join_timeout: Option<u64>,
+    /// Say when the node has joined and so many members are present, itself included
+    #[arg(long, value_name = "N", env = "SWIMMER_MIN_MEMBERS",
+        value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) min_members: Option<u32>,
     /// What to print
     #[arg(long, env = "SWIMMER_FORMAT", value_enum, default_value = "text")]
     pub(crate) format: Format,
@@ -96,6 +109,11 @@ impl AgentArgs {
             command.error(ErrorKind::ValueValidation, format!("invalid tag '{text}': {wrong}"))
         })?;
         Ok(args)
+    }
+
+    /// How long the join may take, if there is a limit.
+    pub(crate) fn join_timeout(&self) -> Option<Duration> {
+        self.join_timeout.map(Duration::from_secs)
     }
 
     /// Whether the start waits for the seeds' names: the route to the first says which address of

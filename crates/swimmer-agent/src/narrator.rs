@@ -10,7 +10,8 @@ use tokio::time::{Instant, sleep_until};
 use crate::args::AgentArgs;
 use crate::report::tell;
 
-/// After this long without an answer it is said that the seeds are still being tried.
+/// After this long without an answer it is said that the seeds are still being tried, unless that
+/// was said of one already.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Says it, a line at a time.
@@ -54,7 +55,8 @@ impl Narrator {
                 }
             };
             let Some(notice) = notice else { return };
-            waiting &= !matches!(notice, Notice::JoinedBy { .. });
+            let said = matches!(notice, Notice::JoinedBy { .. } | Notice::SeedUnanswered { .. });
+            waiting &= !said;
             tell(describe(&notice, &self.cluster)).await;
         }
     }
@@ -102,6 +104,12 @@ fn describe(notice: &Notice, own: &str) -> String {
         }
         Notice::SeedUnresolved { seed, error } => {
             format!("cannot resolve the seed {seed}: {error}; trying again")
+        }
+        Notice::SeedUnanswered { seed } => format!("{seed} does not answer; trying again"),
+        Notice::NotPersisted { error } => {
+            format!(
+                "{error}; going on, and trying again: should this end before, a restart needs a seed"
+            )
         }
         Notice::JoinedBy { seed } => format!("{seed} has taken this node in"),
         _ => "something of a later version happened".into(),

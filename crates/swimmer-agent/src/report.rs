@@ -19,6 +19,13 @@ pub(crate) async fn tell(line: String) {
     let _ = spawn_blocking(move || say(&line)).await;
 }
 
+/// Says all of these lines at once, off this thread as [`tell`] does.
+pub(crate) async fn tell_lines(lines: Vec<String>) {
+    let text: String = lines.iter().map(|line| format!("{}\n", escape(line))).collect();
+    let write = move || std::io::stderr().lock().write_all(text.as_bytes());
+    let _ = spawn_blocking(write).await;
+}
+
 /// Says what went wrong.
 pub(crate) fn complain(wrong: &str) {
     say(&format!("swimmer: {wrong}"));

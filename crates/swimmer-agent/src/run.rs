@@ -1,5 +1,6 @@
 //! The agent's main job: be a member, and say what it sees until it is asked to leave.
 
+use std::future::pending;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -12,8 +13,8 @@ use crate::args::AgentArgs;
 use crate::narrator::Narrator;
 use crate::printer::Printer;
 use crate::reader;
-use crate::report::{complain, complain_of_usage, tell};
-use crate::signals::{INTERRUPTED, Signals};
+use crate::report::{complain, complain_of_usage, tell, tell_lines};
+use crate::signals::{INTERRUPTED, Signals, StatisticsSignal};
 use crate::tags;
 
 /// A start that takes longer is explained.
@@ -57,6 +58,10 @@ async fn run(args: AgentArgs) -> ExitCode {
     };
     let (events, printer) = (cluster.subscribe(), Printer::new(args.format));
     tokio::spawn(Narrator::new(&cluster, &args).run());
+    tokio::spawn(say_statistics(cluster.clone(), signals.take_statistics()));
+    if args.min_members.is_some() {
+        tokio::spawn(say_when_ready(cluster.clone()));
+    }
     let mut printing = spawn_blocking(move || printer.print_all(events));
 
     let (code, printing) = tokio::select! {
@@ -66,6 +71,10 @@ async fn run(args: AgentArgs) -> ExitCode {
         }
         ended = &mut printing => (code_of(ended).await, None),
         () = reader::gone() => (ExitCode::SUCCESS, Some(printing)),
+        wrong = join_failed(&cluster, args.join_timeout()) => {
+            let _ = timeout(LAST_WORDS_MAX, tell(format!("swimmer: {wrong}"))).await;
+            (ExitCode::FAILURE, Some(printing))
+        }
     };
     tokio::select! {
         code = signals.next() => ExitCode::from(code),
@@ -80,6 +89,31 @@ async fn say_if_slow() {
         .await;
 }
 
+/// Waits until the time for the join is over, and says so.
+async fn join_failed(cluster: &Cluster, limit: Option<Duration>) -> String {
+    let Some(limit) = limit else { return pending().await };
+    match timeout(limit, cluster.joined()).await {
+        Ok(_) => pending().await,
+        Err(_) => format!("no seed has taken this node in within {} s", limit.as_secs()),
+    }
+}
+
+async fn say_when_ready(cluster: Cluster) {
+    if cluster.ready().await.is_ok() {
+        let present = cluster.members().present_count();
+        tell(format!("ready; {present} members are present")).await;
+    }
+}
+
+/// Prints all that is counted, each time that somebody asks for it.
+async fn say_statistics(cluster: Cluster, mut asked: StatisticsSignal) {
+    loop {
+        asked.next().await;
+        let stats = cluster.stats();
+        tell_lines(stats.named().map(|(name, value)| format!("{name} {value}")).collect()).await;
+    }
+}
+
 async fn start(args: &AgentArgs) -> Result<Cluster, StartError> {
     let mut builder = Cluster::builder(&args.cluster)
         .data_dir(&args.data_dir)
@@ -88,6 +122,9 @@ async fn start(args: &AgentArgs) -> Result<Cluster, StartError> {
         .name(&args.name)
         .metadata(tags::to_metadata(&args.tags))
         .profile(args.profile);
+    if let Some(members) = args.min_members {
+        builder = builder.min_members(members as usize);
+    }
     if let Some(address) = args.advertise {
         builder = builder.advertise(address);
     }

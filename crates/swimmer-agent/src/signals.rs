@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: the first asks, the second tells.
+//! Ctrl-C and SIGTERM: the first asks, the second tells. SIGUSR1 asks for the statistics.
 
 use std::io;
 
@@ -13,6 +13,8 @@ pub(crate) struct Signals {
     terminate: tokio::signal::unix::Signal,
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    statistics: Option<tokio::signal::unix::Signal>,
 }
 
 impl Signals {
@@ -21,12 +23,22 @@ impl Signals {
         use tokio::signal::unix::{SignalKind, signal};
         let (terminate, interrupt) =
             (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        Ok(Self { terminate, interrupt })
+        // Taken from the start on: whoever asks too early must not end the program by that.
+        let statistics = Some(signal(SignalKind::user_defined1())?);
+        Ok(Self { terminate, interrupt, statistics })
     }
 
     #[cfg(not(unix))]
     pub(crate) fn new() -> io::Result<Self> {
         Ok(Self {})
+    }
+
+    /// Takes out what tells when somebody asks for the statistics.
+    pub(crate) fn take_statistics(&mut self) -> StatisticsSignal {
+        StatisticsSignal {
+            #[cfg(unix)]
+            signal: self.statistics.take(),
+        }
     }
 
     /// The exit code that stands for the signal that comes next.
@@ -42,5 +54,26 @@ impl Signals {
     pub(crate) async fn next(&mut self) -> u8 {
         let _ = tokio::signal::ctrl_c().await;
         INTERRUPTED
+    }
+}
+
+/// Waits for somebody who asks for the statistics.
+pub(crate) struct StatisticsSignal {
+    #[cfg(unix)]
+    signal: Option<tokio::signal::unix::Signal>,
+}
+
+impl StatisticsSignal {
+    #[cfg(unix)]
+    pub(crate) async fn next(&mut self) {
+        match &mut self.signal {
+            Some(signal) => drop(signal.recv().await),
+            None => std::future::pending().await,
+        }
+    }
+
+    #[cfg(not(unix))]
+    pub(crate) async fn next(&mut self) {
+        std::future::pending().await
     }
 }

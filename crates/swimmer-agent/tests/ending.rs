@@ -50,7 +50,7 @@ fn a_seed_that_never_answers_is_tried_on_until_the_user_gives_up() {
     let folder = folder();
     let mut agent = Agent::start(&folder.path().join("1"), &["127.0.0.1:1"], &[]);
     agent.until_err("joining by 127.0.0.1:1; retrying until one answers");
-    agent.until_err("no seed has taken this node in yet; still trying");
+    agent.until_err("127.0.0.1:1 does not answer; trying again");
     agent.signal("INT");
     assert_eq!(agent.wait().code(), Some(0));
     agent.until_err("left; ");

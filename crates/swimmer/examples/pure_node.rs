@@ -124,6 +124,7 @@ impl World {
                     self.story.push(format!("{}  {address}  {}", self.now, describe(&event)));
                 }
                 Output::Notice(_) | Output::Completed(_) => {}
+                Output::Persist(_) => unreachable!("these nodes keep nothing over a restart"),
                 Output::Wait(at) => break at,
             }
         };

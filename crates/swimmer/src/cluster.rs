@@ -5,24 +5,29 @@ mod builder;
 mod clock;
 mod data_folder;
 mod driver;
+mod joining;
 mod mirror;
 mod notices;
+mod saved_file;
 mod seeds;
 mod subscription;
 
+use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 
 use swim_proto::{NodeId, RecordError};
+use swim_transport::Transport;
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use advertise::AdvertisedBy;
 pub use builder::{Builder, StartError};
 pub use data_folder::DataFolderError;
+pub use joining::JoinPolicy;
 pub use mirror::Snapshot;
 pub use notices::Notices;
 pub use subscription::{Change, Subscription, Update};
@@ -30,7 +35,7 @@ pub use subscription::{Change, Subscription, Update};
 use crate::Member;
 use crate::node::{SendError, Stats};
 use driver::Command;
-use mirror::Mirror;
+use mirror::{Mirror, Progress};
 use notices::NoticeBoard;
 
 /// A running node, and the cluster as it sees it.
@@ -75,6 +80,25 @@ struct Shared {
     id: NodeId,
     local_addr: SocketAddr,
     advertised_by: AdvertisedBy,
+    min_members: usize,
+    counters: TransportCounters,
+}
+
+/// Reads what the transport counts, without knowing its type and without keeping it open.
+struct TransportCounters(Box<dyn Fn() -> Vec<(&'static str, u64)> + Send + Sync>);
+
+impl TransportCounters {
+    fn of<T: Transport>(transport: &Arc<T>) -> Self {
+        let transport = Arc::downgrade(transport);
+        let counters = |transport: Arc<T>| transport.counters();
+        Self(Box::new(move || Weak::upgrade(&transport).map_or_else(Vec::new, counters)))
+    }
+}
+
+impl fmt::Debug for TransportCounters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TransportCounters")
+    }
 }
 
 /// How a leave went.
@@ -105,6 +129,10 @@ pub enum CommandError {
     /// A seed is no `host:port`.
     #[error("the seed {0:?} is no host:port")]
     Seed(String),
+    /// No seed has taken this node in within the time that [`JoinPolicy::Fail`] gives, or it was
+    /// told to leave meanwhile. It runs on, without seeds.
+    #[error("no seed has taken this node in")]
+    NotJoined,
 }
 
 impl Cluster {
@@ -151,7 +179,40 @@ impl Cluster {
 
     /// What is counted, as of the last input.
     pub fn stats(&self) -> Stats {
-        self.shared.mirror.stats()
+        let mut stats = self.shared.mirror.stats();
+        let transport = (self.shared.counters.0)();
+        if !transport.is_empty() {
+            stats.transport = transport;
+        }
+        stats
+    }
+
+    /// Waits until this node has joined: a seed has taken it in, or a member that its data folder
+    /// knows; or it has no seed, and of those members nobody answers.
+    ///
+    /// # Errors
+    /// When the node was stopped.
+    pub async fn joined(&self) -> Result<(), CommandError> {
+        self.until(|progress| progress.joined).await
+    }
+
+    /// Waits until this node is of use: it has joined, has got all that whoever took it in holds,
+    /// and at least as many members are present as [`Builder::min_members`] says.
+    ///
+    /// # Errors
+    /// When the node was stopped.
+    pub async fn ready(&self) -> Result<(), CommandError> {
+        let least = self.shared.min_members;
+        self.until(|progress| progress.joined && progress.synced && progress.present >= least).await
+    }
+
+    async fn until(&self, done: impl Fn(&Progress) -> bool) -> Result<(), CommandError> {
+        let mut progress = self.shared.mirror.progress();
+        let reached = progress.wait_for(|progress| progress.stopped || done(progress)).await;
+        match reached {
+            Ok(progress) if !progress.stopped => Ok(()),
+            _ => Err(CommandError::Stopped),
+        }
     }
 
     /// Replaces this node's metadata, at most 512 bytes, which all members will see.
@@ -206,8 +267,20 @@ impl Cluster {
         &self,
         seeds: impl IntoIterator<Item = impl Into<String>>,
     ) -> Result<(), CommandError> {
+        self.join_with(JoinPolicy::GoOn, seeds).await
+    }
+
+    /// As [`join`](Self::join), and waits or fails as the policy says.
+    ///
+    /// # Errors
+    /// As [`join`](Self::join), and when no seed has answered in time, if that was asked for.
+    pub async fn join_with(
+        &self,
+        policy: JoinPolicy,
+        seeds: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<(), CommandError> {
         let seeds = seeds::parse(seeds).map_err(CommandError::Seed)?;
-        self.command(|done| Command::Join { seeds, done }).await
+        self.command(|done| Command::Join { seeds, policy, done }).await
     }
 
     /// Leaves gently, within about a second: the others will see this node as left. The handle

@@ -121,9 +121,21 @@ pub enum Notice {
         /// Why.
         error: String,
     },
-    /// The first seed that answered: the join is done.
-    JoinedBy {
+    /// A seed does not answer. It is tried again.
+    SeedUnanswered {
         /// The seed's address.
+        seed: SocketAddr,
+    },
+    /// What is to be kept over a restart cannot be written. It is tried again; should this process
+    /// end before, the next one has to learn its number from the others. Told again only after it
+    /// could be written meanwhile.
+    NotPersisted {
+        /// What was tried, and why it failed.
+        error: String,
+    },
+    /// The first that answered, a seed or a member known from an earlier life: the join is done.
+    JoinedBy {
+        /// Its address.
         seed: SocketAddr,
     },
 }

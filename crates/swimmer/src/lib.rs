@@ -28,10 +28,12 @@
 //! | to | see |
 //! |---|---|
 //! | start a node, with or without async | [`Builder`], [`block_on`] |
+//! | wait for it to join, or fail if it does not | [`Builder::join_policy`], [`Cluster::ready`] |
 //! | know who is there, and who comes and goes | [`Cluster::members`], [`Cluster::subscribe`], [`Event`] |
 //! | say something about a node, or to the others | [`Cluster::set_metadata`], [`Cluster::broadcast`], [`Cluster::send_reliable`] |
-//! | keep an identity over restarts | [`Builder::data_dir`], [`Builder::id`] |
+//! | come back after a restart as the same member | [`Builder::data_dir`], [`Builder::id`] |
 //! | tune it | [`Profile`], [`Config`] |
+//! | see what it counts | [`Cluster::stats`], [`node::Stats::named`] |
 //! | carry the bytes by other means | [`transport::Transport`], [`Builder::transport`] |
 //! | speak another wire | [`Codec`] and the messages in [`proto`], [`Builder::codec`] |
 //! | run the protocol by hand, or in a simulation | [`node`] |
@@ -51,8 +53,8 @@ pub mod node;
 
 #[cfg(feature = "tokio")]
 pub use cluster::{
-    AdvertisedBy, Builder, Change, Cluster, CommandError, DataFolderError, LeaveReport, Notices,
-    Snapshot, StartError, Subscription, Update, block_on,
+    AdvertisedBy, Builder, Change, Cluster, CommandError, DataFolderError, JoinPolicy, LeaveReport,
+    Notices, Snapshot, StartError, Subscription, Update, block_on,
 };
 pub use event::{Death, DeathPath, Delivery, Event, Notice};
 pub use member::Member;

@@ -48,7 +48,8 @@ use swim_proto::{
 
 pub use commands::{SendError, TooLong};
 pub use output::{Completion, ExchangeId, Output, RequestId, SendId};
-pub use stats::{Stats, WireCounters};
+pub use stats::{DriverCounters, Stats, WireCounters};
+pub use swim_membership::SavedState;
 
 use crate::Member;
 use crate::event::{Death, DeathPath, Event, Notice};
@@ -74,6 +75,9 @@ pub struct Settings {
     pub codec: Option<Box<dyn Codec>>,
     /// What decides every random choice. Default 0; nodes of one cluster should differ in it.
     pub seed: u64,
+    /// What the life before has saved, [`SavedState::default`] in the first. Default `None`: nothing
+    /// is kept over a restart, and [`Output::Persist`] never comes.
+    pub saved: Option<SavedState>,
 }
 
 impl Settings {
@@ -88,6 +92,7 @@ impl Settings {
             config: Config::default(),
             codec: None,
             seed: 0,
+            saved: None,
         }
     }
 }
@@ -99,10 +104,11 @@ enum Pending {
     User { to: SocketAddr, payload: Vec<u8> },
     Ask { to: SocketAddr, ask: Ask },
     UserExchange { id: SendId, to: SocketAddr, payload: Vec<u8> },
-    Continue { round: Box<sync::Round> },
+    Continue(sync::Next),
     Reply { id: RequestId, frame: Vec<u8> },
     Event(Event),
     Notice(Notice),
+    Persist(SavedState),
     Completed(Completion),
 }
 
@@ -113,6 +119,7 @@ enum Ready {
     Reply { id: RequestId },
     Event(Event),
     Notice(Notice),
+    Persist(SavedState),
     Completed(Completion),
 }
 
@@ -134,6 +141,8 @@ pub struct Node {
     gossiped_at: Instant,
     next_send: u64,
     told: Told,
+    /// Whether the tables were compared to the end since somebody has answered the join.
+    synced: bool,
     rng: Xoshiro256PlusPlus,
     wire: WireCounters,
     /// The moment of the last input, for what is made ready when it is polled.
@@ -143,7 +152,7 @@ pub struct Node {
 }
 
 impl Node {
-    /// A node alone, in its first life.
+    /// A node alone, at the beginning of a life.
     ///
     /// # Errors
     /// When name, metadata or address do not make a record.
@@ -160,15 +169,16 @@ impl Node {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(settings.seed);
         let (config, tag) = (settings.config, settings.cluster.tag());
         let default_codec = || Box::new(BincodeCodec::new(settings.cluster.clone())) as Box<_>;
-        Ok(Self {
+        let mut node = Self {
             codec: settings.codec.unwrap_or_else(default_codec),
-            membership: Membership::new(
+            membership: Membership::with_saved(
                 config,
                 settings.id,
                 record,
                 tag,
                 rng.random(),
                 now.monotonic,
+                settings.saved,
             ),
             outbox: Outbox::new(),
             seen: SeenSet::new(rng.random()),
@@ -182,12 +192,15 @@ impl Node {
             gossiped_at: Instant::ZERO,
             next_send: 0,
             told: Told::default(),
+            synced: true,
             rng,
             wire: WireCounters::default(),
             now: now.monotonic,
             asked_at: Instant::NEVER,
             cluster: settings.cluster,
-        })
+        };
+        node.collect(usize::MAX);
+        Ok(node)
     }
 
     /// Takes over a whole table, as if everybody in it had been met long ago; for simulations and
@@ -225,13 +238,14 @@ impl Node {
             Pending::User { to, payload } => self.pack_user(to, &payload),
             Pending::Ask { to, ask } => self.pack_ask(to, ask),
             Pending::UserExchange { id, to, payload } => self.pack_user_request(id, to, &payload),
-            Pending::Continue { round } => self.pack_round(round),
+            Pending::Continue(next) => self.pack_next(next),
             Pending::Reply { id, frame } => {
                 self.out = frame;
                 Some(Ready::Reply { id })
             }
             Pending::Event(event) => Some(Ready::Event(event)),
             Pending::Notice(notice) => Some(Ready::Notice(notice)),
+            Pending::Persist(state) => Some(Ready::Persist(state)),
             Pending::Completed(completion) => Some(Ready::Completed(completion)),
         }
     }
@@ -245,6 +259,7 @@ impl Node {
             Ready::Reply { id } => Output::Reply { id, frame: &self.out },
             Ready::Event(event) => Output::Event(event),
             Ready::Notice(notice) => Output::Notice(notice),
+            Ready::Persist(state) => Output::Persist(state),
             Ready::Completed(completion) => Output::Completed(completion),
         }
     }
@@ -327,6 +342,7 @@ impl Node {
                 Action::News { who, urgent } => self.on_news(who, urgent),
                 Action::Forget(ix) => self.outbox.remove_update(key_of(Who::Member(ix))),
                 Action::Event(event) => self.on_event(event),
+                Action::Persist(state) => self.pending.push_back(Pending::Persist(state)),
                 Action::Joined { seed } => {
                     self.pending.push_back(Pending::Notice(Notice::JoinedBy { seed }));
                 }
@@ -499,6 +515,8 @@ impl Node {
             broadcasts_queued: self.outbox.broadcasts().len() as u64,
             broadcasts_dropped: self.outbox.broadcasts().dropped(),
             exchanges_open: self.exchanges.len() as u64,
+            driver: DriverCounters::default(),
+            transport: Vec::new(),
         }
     }
 

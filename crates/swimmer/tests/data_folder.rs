@@ -39,7 +39,9 @@ async fn an_identity_survives_a_restart() {
     }
     let second = builder().data_dir(&path).start().await.unwrap();
     assert_eq!(second.id(), id);
-    assert_eq!(fs::read_dir(&path).unwrap().count(), 2, "the key and the lock, nothing else");
+    second.shutdown().await;
+    let files = fs::read_dir(&path).unwrap().count();
+    assert_eq!(files, 3, "the key, the snapshot and the lock, nothing else");
 }
 
 #[tokio::test]
@@ -61,6 +63,24 @@ async fn a_damaged_key_is_a_clear_error_and_stays_as_it_is() {
         assert_eq!(fs::read(&key).unwrap(), damaged);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is written beside it");
     }
+}
+
+#[tokio::test]
+async fn a_damaged_snapshot_is_a_clear_error_and_stays_as_it_is() {
+    let folder = folder();
+    let first = builder().data_dir(folder.path()).start().await.unwrap();
+    let address = first.local_addr();
+    first.shutdown().await;
+    let snapshot = folder.path().join("snapshot");
+    let mut damaged = fs::read(&snapshot).unwrap();
+    *damaged.last_mut().unwrap() ^= 1;
+    fs::write(&snapshot, &damaged).unwrap();
+    let error = error_of(folder.path()).await.to_string();
+    assert!(error.contains(snapshot.to_str().unwrap()) && error.contains("remove it"), "{error}");
+    assert_eq!(fs::read(&snapshot).unwrap(), damaged);
+    fs::remove_file(&snapshot).unwrap();
+    let again = builder().listen(address).data_dir(folder.path()).start().await.unwrap();
+    assert_eq!((again.id(), again.local().incarnation.0), (first.id(), 1));
 }
 
 #[tokio::test]

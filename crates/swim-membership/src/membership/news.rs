@@ -153,6 +153,10 @@ impl Membership {
             self.set_claim(now, ix, claim, Accusers::new());
         }
         if replaces {
+            if record.address() != self.address(ix) {
+                // The ping under way has gone to where the member is no more (P2).
+                self.probes.forget(ix);
+            }
             // After the claim, which bounds the record's number.
             self.table.set_record(ix, record, incarnation);
         }

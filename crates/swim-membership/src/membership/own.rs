@@ -6,7 +6,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use swim_proto::limits::INCARNATION_JUMP_MAX;
-use swim_proto::{Datagram, Incarnation, Record, Seq, State};
+use swim_proto::{Datagram, Incarnation, Record, RefusalReason, Seq, State};
 
 use super::{Membership, Source};
 use crate::action::{Action, Event, EventKind, Tell, Who};
@@ -123,7 +123,8 @@ impl Membership {
         self.on_refuted(refutation);
     }
 
-    fn on_refuted(&mut self, refutation: Refutation) {
+    pub(super) fn on_refuted(&mut self, refutation: Refutation) {
+        self.reserve_numbers();
         if refutation == Refutation::Raised {
             self.counters.refutations += 1;
             self.health.worsen();
@@ -139,6 +140,7 @@ impl Membership {
         self.local.record = record;
         if self.local.state == State::Alive {
             self.local.advance(State::Alive);
+            self.reserve_numbers();
             self.tell_own_news();
         }
     }
@@ -155,6 +157,7 @@ impl Membership {
         self.local.advance(State::Left);
         let peers = self.choose_leave_peers();
         self.seeds.stop();
+        self.known.stop();
         self.stop_watching();
         let waiting: Vec<_> =
             peers.into_iter().map(|address| (self.probes.next_seq(), address)).collect();
@@ -222,17 +225,28 @@ impl Membership {
     }
 
     /// Makes joining by these addresses the standing goal (J1), in a new life if this node had
-    /// left (L1). The own address among them is ignored.
+    /// left (L1). The own address among them is ignored. Who is known from an earlier life is asked
+    /// too (J2).
     pub fn join(&mut self, now: Instant, seeds: &[SocketAddr]) {
         if self.local.state == State::Left {
             self.finish_leave();
             self.local.advance(State::Alive);
+            self.reserve_numbers();
             self.probes = Probes::new(self.probes.next_seq());
             self.restart_suspicions(now);
             self.tell_own_news();
             self.arm_probe(now);
         }
         self.seeds.set(now, self.local.address(), seeds);
+        self.known.start(now);
+    }
+
+    /// The same seeds have other addresses now: those are tried from now on, by joins while nobody
+    /// has answered (J1), and by healing after that (E5).
+    pub fn update_seeds(&mut self, now: Instant, seeds: &[SocketAddr]) {
+        if self.local.state == State::Alive {
+            self.seeds.update(now, self.local.address(), seeds);
+        }
     }
 
     /// Time that passed between two lives is not held against suspects: each gets its whole time
@@ -250,6 +264,33 @@ impl Membership {
     /// Whether no seed has answered yet.
     pub fn wants_seeds(&self) -> bool {
         self.seeds.wanted()
+    }
+
+    /// Whether the goal of joining is reached: somebody has answered; or there is no seed, and
+    /// nobody known from an earlier life answers.
+    pub fn is_joined(&self) -> bool {
+        !self.seeds.wanted() && !self.known.is_hopeful()
+    }
+
+    /// One who was asked to take this node in does not answer. Returns whether that is to be said:
+    /// it is a seed, and has been tried for a while.
+    #[must_use]
+    pub fn handle_unanswered(&mut self, now: Instant, address: SocketAddr) -> bool {
+        self.known.on_failed(address);
+        self.seeds.is_silent(now, address)
+    }
+
+    /// One who was asked to take this node in refuses. Returns whether that is to be said: it is a
+    /// seed, and is tried on. One known from an earlier life that belongs to another cluster now is
+    /// not.
+    #[must_use]
+    pub fn handle_refused(&mut self, address: SocketAddr, reason: RefusalReason) -> bool {
+        if reason == RefusalReason::OtherCluster {
+            self.known.remove(address);
+        } else {
+            self.known.on_failed(address);
+        }
+        self.seeds.addresses().contains(&address)
     }
 
     /// Whether this node has left, or is leaving.

@@ -1,4 +1,4 @@
-//! Joining, periodic sync and healing: whom to ask over the reliable plane, and when (J1, E4, E5).
+//! Joining, periodic sync and healing: whom to ask over the reliable plane, and when (J1, J2, E4, E5).
 
 use alloc::vec::Vec;
 use core::net::SocketAddr;
@@ -13,30 +13,42 @@ use crate::time::Instant;
 
 impl Membership {
     pub(super) fn on_seeds_due(&mut self, now: Instant) {
-        if now < self.seeds.deadline() {
-            return;
+        if now >= self.seeds.deadline() {
+            self.seeds.on_deadline(now, &mut self.rng);
+            for &to in self.seeds.addresses() {
+                self.actions.push_back(Action::Exchange { to, ask: Ask::Join });
+            }
         }
-        self.seeds.on_deadline(now, &mut self.rng);
-        for &to in self.seeds.addresses() {
-            self.actions.push_back(Action::Exchange { to, ask: Ask::Join });
+        if now >= self.known.deadline() {
+            for to in self.known.on_deadline(now, &mut self.rng) {
+                self.actions.push_back(Action::Exchange { to, ask: Ask::Join });
+            }
         }
     }
 
-    /// A seed has answered a join. Where it is a reflection, this node has asked itself under
-    /// another address, and forgets that seed. Else the seed tells the others; so do we, for in a
-    /// small cluster each tells only a few times, and whom it misses would learn of us late.
-    pub fn handle_joined(&mut self, seed: SocketAddr, reflected: bool) {
+    /// A seed, or one known from an earlier life, has answered a join. Where it is a reflection,
+    /// this node has asked itself under another address, and forgets that one. Else whoever has
+    /// answered tells the others; so do we, for in a small cluster each tells only a few times, and
+    /// whom it misses would learn of us late. Returns whether it is the first answer.
+    pub fn handle_joined(&mut self, seed: SocketAddr, reflected: bool) -> bool {
         if reflected {
             self.seeds.forget(seed);
-        } else if self.seeds.on_answer() {
+            self.known.remove(seed);
+            return false;
+        }
+        let by_seed = self.seeds.on_answer();
+        let first = self.known.on_answer() || by_seed;
+        if first {
             self.actions.push_back(Action::Joined { seed });
             self.tell_own_news();
         }
+        first
     }
 
     pub(super) fn repair_deadlines(&self) -> (Instant, Instant) {
         let sync_at = if self.table.present() > 0 { self.sync_at } else { Instant::NEVER };
-        let to_heal = self.tombstones.len() > 0 || !self.seeds_to_heal().is_empty();
+        let to_heal =
+            self.tombstones.len() > 0 || !self.seeds_to_heal().is_empty() || self.known.can_heal();
         (sync_at, if to_heal { self.heal_at } else { Instant::NEVER })
     }
 
@@ -44,31 +56,46 @@ impl Membership {
         let (sync_at, heal_at) = self.repair_deadlines();
         if now >= sync_at {
             self.sync_at = now + self.jittered(self.config.sync_interval());
-            let equal = self.agreement.take_equal() && self.config.digest();
-            let stranger_to = self.agreement.take_stranger_to();
-            let any = match equal {
-                true => None,
-                false => self.table.random_present(&mut self.rng).map(|ix| self.address(ix)),
-            };
-            if let Some(to) = stranger_to.or(any) {
+            if let Some(to) = self.choose_to_compare() {
                 self.actions.push_back(Action::Exchange { to, ask: Ask::Sync });
             }
         }
         if now >= heal_at {
             self.heal_at = now + self.jittered(self.config.healing_interval());
-            if let Some(to) = self.choose_absent() {
+            if let Some(to) = self.choose_absent(now) {
                 self.actions.push_back(Action::Exchange { to, ask: Ask::Sync });
             }
         }
     }
 
-    /// One who ought to be here: a dead member or an absent seed, by turns (E5).
-    fn choose_absent(&mut self) -> Option<SocketAddr> {
+    /// With whom the safety net compares: one who does not know us, though we know it, else anybody,
+    /// and nobody where digests have said that all is well (D5).
+    fn choose_to_compare(&mut self) -> Option<SocketAddr> {
+        let (equal, aloof) = (self.agreement.take_equal(), self.agreement.take_aloof());
+        if self.config.digest() && (equal || aloof.is_some()) {
+            return aloof;
+        }
+        self.table.random_present(&mut self.rng).map(|ix| self.address(ix))
+    }
+
+    /// One who ought to be here: a missing member or an absent seed, by turns (E5).
+    fn choose_absent(&mut self, now: Instant) -> Option<SocketAddr> {
         self.heal_seed_next = !self.heal_seed_next;
         if self.heal_seed_next {
-            self.choose_absent_seed().or_else(|| self.choose_dead())
+            self.choose_absent_seed().or_else(|| self.choose_missing(now))
         } else {
-            self.choose_dead().or_else(|| self.choose_absent_seed())
+            self.choose_missing(now).or_else(|| self.choose_absent_seed())
+        }
+    }
+
+    /// A dead member or one known from an earlier life, by turns.
+    fn choose_missing(&mut self, now: Instant) -> Option<SocketAddr> {
+        self.heal_known_next = !self.heal_known_next;
+        let known = self.known.choose(now, &mut self.rng);
+        if self.heal_known_next {
+            known.or_else(|| self.choose_dead())
+        } else {
+            self.choose_dead().or(known)
         }
     }
 

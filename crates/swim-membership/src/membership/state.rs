@@ -15,7 +15,7 @@ impl Membership {
 
     /// The digests of the buckets, this node included (E2).
     pub fn bucket_digests(&self) -> [u64; BUCKETS] {
-        let mut digests = *self.table.bucket_digests();
+        let mut digests = self.table.bucket_digests();
         digests[usize::from(self.short().bucket())] ^= self.own_hash();
         digests
     }
@@ -62,12 +62,10 @@ impl Membership {
             return;
         }
         let acked = matches!(source.via, Via::Ack(_));
-        let Some(note) = note else {
-            if acked {
-                self.agreement.on_bare(source.address);
-            }
-            return;
-        };
+        if acked {
+            self.agreement.on_ack(source.address, note.is_some());
+        }
+        let Some(note) = note else { return };
         if note.digest == self.digest() {
             self.counters.digests_equal += 1;
             self.agreement.on_equal();

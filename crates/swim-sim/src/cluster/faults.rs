@@ -3,15 +3,17 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use rand::RngExt;
 use swim_membership::{Instant, Now};
+use swimmer::node::SavedState;
 
 use super::{Cluster, HostIx};
-use crate::host::{Condition, INBOX_MAX, address_of};
+use crate::host::{Condition, INBOX_MAX, Later, address_of};
 
 /// What a host that starts again still has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Data {
-    /// Its identity.
+    /// Its data folder: its identity, its number, and where the others were.
     Kept,
     /// Nothing.
     Lost,
@@ -32,7 +34,13 @@ impl Cluster {
     /// The process ends without a word.
     pub fn crash(&mut self, ix: HostIx) {
         self.transcript.event(self.now, format_args!("h{} crashes", ix.0));
-        self.hosts[ix.0 as usize].end();
+        // A write under way may have reached the disk.
+        let reached = self.rng.random::<bool>();
+        let host = &mut self.hosts[ix.0 as usize];
+        if let (Some(state), true) = (host.saving.take(), reached) {
+            host.saved = state;
+        }
+        host.end();
     }
 
     /// A host that is down starts again, and joins by `seeds`.
@@ -44,7 +52,7 @@ impl Cluster {
             let id = self.draw_id();
             self.names.learn(id, ix.0);
             let host = &mut self.hosts[ix.0 as usize];
-            (host.id, host.twin) = (id, false);
+            (host.id, host.twin, host.saved) = (id, false, SavedState::default());
         }
         let host = &mut self.hosts[ix.0 as usize];
         match place {
@@ -57,9 +65,10 @@ impl Cluster {
 
     /// Gives a second host the identity of another, as a copied data folder does.
     pub fn copy_identity(&mut self, from: HostIx, to: HostIx) {
-        let id = self.id(from);
+        let source = &self.hosts[from.0 as usize];
+        let (id, saved) = (source.id, source.saved.clone());
         let host = &mut self.hosts[to.0 as usize];
-        (host.id, host.twin) = (id, from != to);
+        (host.id, host.saved, host.twin) = (id, saved, from != to);
     }
 
     /// Whether a host has the identity of another.
@@ -149,8 +158,11 @@ impl Cluster {
         }
         self.after(ix.0);
         let waiting = std::mem::take(&mut self.hosts[ix.0 as usize].inbox);
-        for input in waiting {
-            self.feed(ix.0, input);
+        for later in waiting {
+            match later {
+                Later::Input(input) => self.feed(ix.0, input),
+                Later::Saved(result) => self.feed_saved(ix.0, result),
+            }
         }
     }
 

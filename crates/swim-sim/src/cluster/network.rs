@@ -4,8 +4,9 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use rand::RngExt;
 use swim_membership::Instant;
-use swimmer::node::{ExchangeId, Output};
+use swimmer::node::{ExchangeId, Output, SavedState};
 
 use super::{Cluster, Happening};
 use crate::host::{Asker, Condition, Held, Input, host_of};
@@ -24,6 +25,8 @@ const SYN_RETRY: Duration = Duration::from_secs(1);
 const SEGMENT_RETRY: Duration = Duration::from_millis(200);
 /// After so many lost tries in a row a packet is taken as never arriving: the deadline ends it.
 const TRIES_MAX: u32 = 8;
+/// How long a write to a disk takes at most.
+const WRITE_MAX_MICROS: u64 = 50_000;
 /// Buffers that are kept for reuse.
 const POOL_MAX: usize = 65_536;
 
@@ -102,6 +105,7 @@ impl Cluster {
                     }
                 }
                 Output::Event(event) => self.on_event(ix, &event),
+                Output::Persist(state) => self.start_write(ix, state),
                 Output::Notice(_) | Output::Completed(_) => {}
                 Output::Wait(at) => {
                     host.wake_at = if stuck { node.deadline_stuck() } else { at };
@@ -115,6 +119,17 @@ impl Cluster {
         for asker in std::mem::take(&mut host.askers).into_values() {
             self.send_reply(from, asker, None);
         }
+    }
+
+    /// A write takes its time; a crash before its end may lose it.
+    fn start_write(&mut self, ix: u32, state: SavedState) {
+        let takes = Duration::from_micros(self.rng.random_range(100..WRITE_MAX_MICROS));
+        let fails = self.rng.random_range(0..1_000) < self.options.failing_writes;
+        let result = if fails { Err("the disk is full".to_owned()) } else { Ok(()) };
+        let host = &mut self.hosts[ix as usize];
+        host.saving = Some(state);
+        let life = host.life;
+        self.queue.push(self.now + takes, Happening::Saved { host: ix, life, result });
     }
 
     /// A blocked host goes on: what it would have sent goes out now.
@@ -271,6 +286,10 @@ impl Cluster {
     /// When packets that wait for each other have gone this way, lost ones again and again;
     /// `None`: never.
     fn travel(&mut self, left_at: Instant, way: &[(u32, u32, Duration)]) -> Option<Instant> {
+        if !self.links.exchanges {
+            self.traffic.cut += 1;
+            return None;
+        }
         let mut at = left_at;
         for &(from, to, retry) in way {
             if !self.links.passes(from, to, at) {

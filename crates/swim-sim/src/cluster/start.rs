@@ -52,6 +52,7 @@ impl Cluster {
         settings.config = self.options.config.clone();
         settings.metadata.clone_from(&host.metadata);
         settings.seed = seed;
+        settings.saved = Some(host.saved.clone());
         let clocks = host.clocks(self.now);
         let mut node = Node::new(settings, clocks).expect("simulated hosts have proper records");
         if let Some(bug) = self.options.bug {

@@ -92,7 +92,24 @@ impl Plan {
         let mut faults = draw.faults;
         faults.retain(|(at, _)| *at < calm_at);
         faults.sort_by_key(|(at, _)| *at);
-        Self { seed, profile, hosts, warm, skewed, liar, network, faults, calm_at, bug: None }
+        // Whoever a liar has raised far above what is on its disk cannot come back under its id.
+        let failing_writes = match draw.rng.random_range(0..4) {
+            0 if !liar => draw.rng.random_range(1..=1_000),
+            _ => 0,
+        };
+        Self {
+            seed,
+            profile,
+            hosts,
+            warm,
+            skewed,
+            liar,
+            failing_writes,
+            network,
+            faults,
+            calm_at,
+            bug: None,
+        }
     }
 }
 

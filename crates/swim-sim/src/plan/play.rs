@@ -73,6 +73,7 @@ impl Plan {
         let mut options = Options::new(self.seed, Config::preset(self.profile));
         (options.detail, options.lines) = (detail, lines);
         (options.network, options.bug) = (self.network, self.bug);
+        options.failing_writes = self.failing_writes;
         let mut cluster = Cluster::new(options);
         // What a panic leaves behind is only read: the lines so far.
         let played = catch_unwind(AssertUnwindSafe(|| self.play(&mut cluster)));

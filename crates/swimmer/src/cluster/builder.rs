@@ -17,9 +17,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::data_folder::{DataFolder, DataFolderError, new_id};
 use super::driver::{COMMANDS_MAX, Driver};
+use super::joining::JoinPolicy;
 use super::mirror::Mirror;
 use super::notices::NoticeBoard;
-use super::{Cluster, Shared, advertise, seeds};
+use super::{Cluster, CommandError, Shared, TransportCounters, advertise, seeds};
 use crate::node::{Node, Settings};
 
 /// Why a node was not started. Nothing was written, but perhaps the data folder and its key.
@@ -49,6 +50,10 @@ pub enum StartError {
     /// The data folder cannot be used.
     #[error(transparent)]
     DataFolder(#[from] DataFolderError),
+    /// No seed has taken the node in within the time that [`JoinPolicy::Fail`] gives. It was
+    /// stopped.
+    #[error("no seed has taken this node in")]
+    NotJoined,
     /// The system gives no randomness, or no thread.
     #[error("the system failed: {0}")]
     System(#[from] io::Error),
@@ -72,6 +77,8 @@ pub struct Builder<T = UdpTcp> {
     name: String,
     metadata: Vec<u8>,
     config: Config,
+    join_policy: JoinPolicy,
+    min_members: usize,
     data_dir: Option<PathBuf>,
     id: Option<NodeId>,
     rng_seed: Option<u64>,
@@ -101,6 +108,8 @@ impl Builder {
             name: String::new(),
             metadata: Vec::new(),
             config: Config::default(),
+            join_policy: JoinPolicy::default(),
+            min_members: 1,
             data_dir: None,
             id: None,
             rng_seed: None,
@@ -136,6 +145,22 @@ impl<T: Transport> Builder<T> {
         self
     }
 
+    /// What to do while no seed has answered: go on alone and keep trying, wait, or fail. Default:
+    /// go on.
+    #[must_use]
+    pub fn join_policy(mut self, policy: JoinPolicy) -> Self {
+        self.join_policy = policy;
+        self
+    }
+
+    /// How many members must be present, this node included, before it is
+    /// [`ready`](Cluster::ready). Default 1.
+    #[must_use]
+    pub fn min_members(mut self, members: usize) -> Self {
+        self.min_members = members;
+        self
+    }
+
     /// A name for people: at most 128 bytes without control characters. Default none.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
@@ -163,7 +188,8 @@ impl<T: Transport> Builder<T> {
         self
     }
 
-    /// A folder that keeps this node's identity over restarts; made if it is not there. Default
+    /// A folder that keeps over restarts who this node is, its number, and where the others are; made
+    /// if it is not there. A node that restarts with it is back at once, and needs no seed. Default
     /// none: a new identity at each start.
     #[must_use]
     pub fn data_dir(mut self, path: impl Into<PathBuf>) -> Self {
@@ -196,7 +222,7 @@ impl<T: Transport> Builder<T> {
     #[must_use]
     pub fn transport<U: Transport>(self, transport: U) -> Builder<U> {
         let Self { cluster, listen, advertise, seeds, name, metadata, .. } = self;
-        let Self { config, data_dir, id, rng_seed, codec, .. } = self;
+        let Self { config, join_policy, min_members, data_dir, id, rng_seed, codec, .. } = self;
         let source = Source::Ready(transport);
         Builder {
             cluster,
@@ -206,6 +232,8 @@ impl<T: Transport> Builder<T> {
             name,
             metadata,
             config,
+            join_policy,
+            min_members,
             data_dir,
             id,
             rng_seed,
@@ -214,18 +242,20 @@ impl<T: Transport> Builder<T> {
         }
     }
 
-    /// Starts the node on the caller's tokio. Returns when it listens; joining goes on.
+    /// Starts the node on the caller's tokio. Returns when it listens, and joining goes on; or when
+    /// it has joined, with another [`join_policy`](Self::join_policy).
     ///
     /// # Errors
-    /// When anything given cannot be used; the error says what.
+    /// When anything given cannot be used; the error says what. When no seed has answered in time,
+    /// if that was asked for.
     pub async fn start(self) -> Result<Cluster, StartError> {
-        let (cluster, driver) = self.prepare().await?;
+        let (cluster, driver, joined) = self.prepare().await?;
         tokio::spawn(driver.run());
-        Ok(cluster)
+        wait_for_join(cluster, joined).await
     }
 
-    /// Starts the node on a thread of its own, for programs without async. Returns when it
-    /// listens; joining goes on.
+    /// Starts the node on a thread of its own, for programs without async. Returns when
+    /// [`start`](Self::start) does.
     ///
     /// # Errors
     /// As [`start`](Self::start), and when the system gives no thread.
@@ -235,8 +265,8 @@ impl<T: Transport> Builder<T> {
         std::thread::Builder::new().name("swimmer".into()).spawn(move || {
             runtime.block_on(async {
                 match self.prepare().await {
-                    Ok((cluster, driver)) => {
-                        let _ = sender.send(Ok(cluster));
+                    Ok((cluster, driver, joined)) => {
+                        let _ = sender.send(Ok((cluster, joined)));
                         driver.run().await;
                     }
                     Err(error) => {
@@ -246,10 +276,11 @@ impl<T: Transport> Builder<T> {
             });
         })?;
         let stopped = || StartError::System(io::Error::other("the node's thread has ended"));
-        super::block_on(started).unwrap_or_else(|_| Err(stopped()))
+        let (cluster, joined) = super::block_on(started).unwrap_or_else(|_| Err(stopped()))?;
+        super::block_on(wait_for_join(cluster, joined))
     }
 
-    async fn prepare(self) -> Result<(Cluster, Driver<T>), StartError> {
+    async fn prepare(self) -> Result<(Cluster, Driver<T>, Joined), StartError> {
         // What can be wrong without a look at the world comes first: then nothing was touched.
         let cluster = ClusterName::new(&self.cluster)?;
         let seeds = seeds::parse(self.seeds).map_err(StartError::Seed)?;
@@ -273,9 +304,12 @@ impl<T: Transport> Builder<T> {
             advertise::advertised(local_addr, self.advertise, first_seed);
         let opened = check_record(&self.name, &self.metadata, Some(address))
             .map_err(StartError::from)
-            .and_then(|()| Ok(self.data_dir.as_deref().map(DataFolder::open).transpose()?));
-        let folder = match opened {
-            Ok(folder) => folder,
+            .and_then(|()| {
+                let open = |path| DataFolder::open(path, cluster.tag());
+                Ok(self.data_dir.as_deref().map(open).transpose()?)
+            });
+        let (folder, saved) = match opened {
+            Ok(opened) => opened.unzip(),
             Err(error) => {
                 transport.close().await;
                 return Err(error);
@@ -283,7 +317,7 @@ impl<T: Transport> Builder<T> {
         };
         let id = match (self.id, &folder) {
             (Some(id), _) => id,
-            (None, Some(folder)) => folder.id,
+            (None, Some(folder)) => folder.id(),
             (None, None) => new_id()?,
         };
         let seed = self.rng_seed.map_or_else(random_seed, Ok)?;
@@ -292,13 +326,17 @@ impl<T: Transport> Builder<T> {
         if transport.max_datagram() < config.datagram_bytes_max() {
             config = config.with_datagram_bytes_max(transport.max_datagram());
         }
-        let settings = Settings { id, cluster, address, name, metadata, config, codec, seed };
+        let settings =
+            Settings { id, cluster, address, name, metadata, config, codec, seed, saved };
         let node = Node::new(settings, Instant::ZERO)?;
 
         let mirror = Arc::new(Mirror::new(node.local()));
         let notices = Arc::new(NoticeBoard::default());
         let (commands, receiver) = mpsc::channel(COMMANDS_MAX);
         let (stopping, stopped) = watch::channel(false);
+        let (join_done, joined) = oneshot::channel();
+        let transport = Arc::new(transport);
+        let counters = TransportCounters::of(&transport);
         let driver = Driver::new(
             node,
             transport,
@@ -307,10 +345,35 @@ impl<T: Transport> Builder<T> {
             Arc::clone(&notices),
             folder,
             stopping,
-            seeds,
+            (seeds, self.join_policy, join_done),
         );
-        let shared = Shared { commands, mirror, notices, stopped, id, local_addr, advertised_by };
-        Ok((Cluster { shared: Arc::new(shared) }, driver))
+        let min_members = self.min_members;
+        let shared = Shared {
+            commands,
+            mirror,
+            notices,
+            stopped,
+            id,
+            local_addr,
+            advertised_by,
+            min_members,
+            counters,
+        };
+        Ok((Cluster { shared: Arc::new(shared) }, driver, joined))
+    }
+}
+
+/// Tells how the first join has ended, as far as its policy waits for it.
+type Joined = oneshot::Receiver<Result<(), CommandError>>;
+
+async fn wait_for_join(cluster: Cluster, joined: Joined) -> Result<Cluster, StartError> {
+    match joined.await {
+        Ok(Ok(())) => Ok(cluster),
+        Ok(Err(_)) => {
+            cluster.shutdown().await;
+            Err(StartError::NotJoined)
+        }
+        Err(_) => Err(StartError::System(io::Error::other("the node was stopped"))),
     }
 }
 

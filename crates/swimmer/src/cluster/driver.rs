@@ -9,17 +9,18 @@ use swim_membership::{Instant, Now};
 use swim_proto::{NodeId, RecordError};
 use swim_transport::{Batch, Incoming, Responder, Transport};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::{sleep, sleep_until, timeout_at};
+use tokio::task::{JoinError, JoinHandle, JoinSet};
+use tokio::time::{Instant as Clock, sleep, sleep_until, timeout_at};
 
 use super::clock::Clocks;
 use super::data_folder::DataFolder;
-use super::mirror::Mirror;
+use super::joining::{JoinPolicy, Waiters};
+use super::mirror::{Mirror, Progress};
 use super::notices::NoticeBoard;
 use super::seeds::keep_resolving;
 use super::{CommandError, LeaveReport};
 use crate::event::Event;
-use crate::node::{Completion, ExchangeId, Node, Output, RequestId, SendId};
+use crate::node::{Completion, ExchangeId, Node, Output, RequestId, SavedState, SendId};
 
 /// Commands that wait for the loop; more make their callers wait.
 pub(super) const COMMANDS_MAX: usize = 64;
@@ -39,7 +40,7 @@ pub(super) enum Command {
     Broadcast { payload: Vec<u8>, done: Done<()> },
     Send { to: NodeId, payload: Vec<u8>, done: Done<()> },
     SendReliable { to: NodeId, payload: Vec<u8>, done: Done<()> },
-    Join { seeds: Vec<String>, done: Done<()> },
+    Join { seeds: Vec<String>, policy: JoinPolicy, done: Done<()> },
     Leave { done: Done<LeaveReport> },
     Stop,
 }
@@ -51,6 +52,8 @@ enum Input {
     Replied(ExchangeId, Option<Vec<u8>>),
     Command(Option<Command>),
     Seeds(Vec<SocketAddr>),
+    Saved(Result<(), String>),
+    JoinTooLong,
     Timeout,
 }
 
@@ -76,8 +79,11 @@ pub(super) struct Driver<T> {
     commands: mpsc::Receiver<Command>,
     mirror: Arc<Mirror>,
     notices: Arc<NoticeBoard>,
-    /// Holds the lock of the data folder.
-    folder: Option<DataFolder>,
+    /// Holds the lock of the data folder; so does whoever writes there.
+    folder: Option<Arc<DataFolder>>,
+    /// The write under way, one at most.
+    saving: JoinSet<Result<(), String>>,
+    saved: Option<SavedState>,
     ending: Ending,
     clocks: Clocks,
     exchanges: JoinSet<(ExchangeId, Option<Vec<u8>>)>,
@@ -88,9 +94,10 @@ pub(super) struct Driver<T> {
     events: Vec<Event>,
     seeds: mpsc::Receiver<Vec<SocketAddr>>,
     resolver: Option<JoinHandle<()>>,
-    first_seeds: Vec<String>,
+    first_join: (Vec<String>, JoinPolicy, Done<()>),
+    joins: Waiters,
     /// Whether no address of the current seeds was found yet.
-    first_addresses: bool,
+    unresolved: bool,
     wake_at: Instant,
 }
 
@@ -99,22 +106,24 @@ impl<T: Transport> Driver<T> {
     #[allow(clippy::too_many_arguments)]
     pub(super) fn new(
         node: Node,
-        transport: T,
+        transport: Arc<T>,
         commands: mpsc::Receiver<Command>,
         mirror: Arc<Mirror>,
         notices: Arc<NoticeBoard>,
         folder: Option<DataFolder>,
         stopping: watch::Sender<bool>,
-        first_seeds: Vec<String>,
+        first_join: (Vec<String>, JoinPolicy, Done<()>),
     ) -> Self {
         Self {
             node,
-            transport: Arc::new(transport),
+            transport,
             commands,
             ending: Ending { mirror: Arc::clone(&mirror), notices: Arc::clone(&notices), stopping },
             mirror,
             notices,
-            folder,
+            folder: folder.map(Arc::new),
+            saving: JoinSet::new(),
+            saved: None,
             clocks: Clocks::start(),
             exchanges: JoinSet::new(),
             responders: BTreeMap::new(),
@@ -124,16 +133,25 @@ impl<T: Transport> Driver<T> {
             events: Vec::new(),
             seeds: mpsc::channel(1).1,
             resolver: None,
-            first_seeds,
-            first_addresses: false,
+            first_join,
+            joins: Waiters::default(),
+            unresolved: false,
             wake_at: Instant::NEVER,
         }
     }
 
     /// Runs until it is told to stop or nobody holds a handle any more.
     pub(super) async fn run(mut self) {
-        let seeds = std::mem::take(&mut self.first_seeds);
-        self.join(seeds);
+        self.drain().await;
+        // The first numbers are kept before anybody hears of them.
+        if let Some(saved) = self.saving.join_next().await {
+            let now = self.clocks.now();
+            self.handle_saved(now, outcome(saved));
+        }
+        let (nothing, _) = oneshot::channel();
+        let first = (Vec::new(), JoinPolicy::default(), nothing);
+        let (seeds, policy, done) = std::mem::replace(&mut self.first_join, first);
+        self.join(seeds, policy, done);
         self.drain().await;
         let mut batch = Batch::new(BATCH, DATAGRAM_BYTES);
         loop {
@@ -150,6 +168,13 @@ impl<T: Transport> Driver<T> {
     /// network, which could keep the loop busy for ever.
     async fn input(&mut self, batch: &mut Batch) -> Input {
         let timeout = sleep_until(self.clocks.at(self.wake_at));
+        let join_until = self.joins.deadline();
+        let join_too_long = async {
+            match join_until {
+                Some(until) => sleep_until(until).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             biased;
             command = self.commands.recv() => Input::Command(command),
@@ -161,6 +186,8 @@ impl<T: Transport> Driver<T> {
                 Err(_) => Input::Timeout,
             },
             Some(found) = self.seeds.recv() => Input::Seeds(found),
+            Some(saved) = self.saving.join_next() => Input::Saved(outcome(saved)),
+            () = join_too_long => Input::JoinTooLong,
             input = from_network(&*self.transport, batch) => input,
         }
     }
@@ -171,11 +198,16 @@ impl<T: Transport> Driver<T> {
         match input {
             Input::Datagrams(Ok(())) => self.on_datagrams(now, batch).await,
             Input::Request(Ok(incoming)) => self.on_request(now, incoming),
-            Input::Datagrams(Err(_)) | Input::Request(Err(_)) => sleep(REST).await,
+            Input::Datagrams(Err(_)) | Input::Request(Err(_)) => {
+                self.mirror.count(|counters| counters.receives_failed += 1);
+                sleep(REST).await;
+            }
             Input::Replied(id, mut reply) => self.node.handle_reply(now, id, reply.as_deref_mut()),
             Input::Command(Some(command)) => return self.on_command(now, command),
             Input::Command(None) => return false,
             Input::Seeds(found) => self.on_seeds(now, &found),
+            Input::Saved(result) => self.handle_saved(now, result),
+            Input::JoinTooLong => self.on_join_too_long(now),
             Input::Timeout => {}
         }
         if now.monotonic >= self.wake_at {
@@ -187,7 +219,7 @@ impl<T: Transport> Driver<T> {
     async fn on_datagrams(&mut self, now: Now, batch: &mut Batch) {
         for (from, bytes) in batch.iter_mut() {
             self.node.handle_datagram(now, from, bytes);
-            self.drain().await;
+            self.act().await;
         }
     }
 
@@ -219,12 +251,10 @@ impl<T: Transport> Driver<T> {
                     Err(error) => drop(done.send(Err(error.into()))),
                 }
             }
-            Command::Join { seeds, done } => {
-                self.join(seeds);
-                let _ = done.send(Ok(()));
-            }
+            Command::Join { seeds, policy, done } => self.join(seeds, policy, done),
             Command::Leave { done } => {
                 self.stop_resolving();
+                self.joins.end(&Err(CommandError::NotJoined));
                 self.leaves.push(done);
                 self.node.leave(now);
             }
@@ -234,45 +264,78 @@ impl<T: Transport> Driver<T> {
     }
 
     /// Begins to join by these names; addresses come from a task that resolves them.
-    fn join(&mut self, seeds: Vec<String>) {
+    fn join(&mut self, seeds: Vec<String>, policy: JoinPolicy, done: Done<()>) {
         self.stop_resolving();
         let now = self.clocks.now();
         self.node.join(now, &[]);
         if !seeds.is_empty() {
-            self.first_addresses = true;
+            self.unresolved = true;
             let (found, receiver) = mpsc::channel(1);
             self.seeds = receiver;
             let notices = Arc::clone(&self.notices);
             self.resolver = Some(tokio::spawn(keep_resolving(seeds, notices, found)));
         }
+        // Nobody takes how an earlier join stood for how this one does.
+        self.mirror.note_progress(self.progress());
+        self.joins.add(policy, done);
     }
 
     fn on_seeds(&mut self, now: Now, found: &[SocketAddr]) {
-        // Names are resolved again only for as long as no seed has answered.
-        let first = std::mem::take(&mut self.first_addresses);
-        if !first && !self.node.wants_seeds() {
-            self.stop_resolving();
-        } else if found.is_empty() {
-            self.first_addresses = first;
-        } else {
+        if found.is_empty() {
+            // They are where they were, as far as anybody knows.
+        } else if std::mem::take(&mut self.unresolved) {
             self.node.join(now, found);
+        } else {
+            self.node.update_seeds(now, found);
         }
     }
 
+    fn progress(&self) -> Progress {
+        Progress {
+            joined: self.node.is_joined() && !self.unresolved,
+            synced: self.node.is_synced(),
+            present: self.node.present(),
+            stopped: false,
+        }
+    }
+
+    fn on_join_too_long(&mut self, now: Now) {
+        if self.joins.expire(Clock::now()) {
+            self.stop_resolving();
+            self.node.join(now, &[]);
+        }
+    }
+
+    fn handle_saved(&mut self, now: Now, result: Result<(), String>) {
+        if result.is_err() {
+            self.saved = None;
+        }
+        self.node.handle_persisted(now, result);
+    }
+
     fn stop_resolving(&mut self) {
+        self.unresolved = false;
         if let Some(resolver) = self.resolver.take() {
             resolver.abort();
         }
         self.seeds = mpsc::channel(1).1;
     }
 
-    /// Does what the node wants, to its last word, and publishes what has changed.
+    /// Does what the node wants, and publishes what has changed.
     async fn drain(&mut self) {
+        self.act().await;
+        self.mirror.publish(&mut self.node, &mut self.events);
+    }
+
+    /// Does what the node wants, to its last word.
+    async fn act(&mut self) {
         self.wake_at = loop {
             match self.node.poll_output() {
                 Output::Datagram { to, payload } => {
                     // The network may lose it anyway: whoever misses it will ask again.
-                    let _ = self.transport.send_to(payload, to).await;
+                    if self.transport.send_to(payload, to).await.is_err() {
+                        self.mirror.count(|counters| counters.datagrams_unsent += 1);
+                    }
                 }
                 Output::Exchange { id, to, request, deadline } => {
                     let request = request.to_vec();
@@ -285,13 +348,40 @@ impl<T: Transport> Driver<T> {
                 }
                 Output::Event(event) => self.events.push(event),
                 Output::Notice(notice) => self.notices.put(notice),
+                Output::Persist(state) => self.start_saving(state),
                 Output::Completed(completion) => self.on_completed(completion),
                 Output::Wait(at) => break at,
             }
         };
         // Requests without an answer by now get none.
         self.responders.clear();
-        self.mirror.publish(&mut self.node, &mut self.events);
+        let progress = self.progress();
+        self.mirror.note_progress(progress);
+        if progress.joined {
+            self.joins.end(&Ok(()));
+        }
+    }
+
+    /// Disks may take their time, so the loop does not wait for them.
+    fn start_saving(&mut self, state: SavedState) {
+        let Some(folder) = self.folder.clone() else { return };
+        self.saved = Some(state.clone());
+        self.saving.spawn_blocking(move || folder.save(&state).map_err(|error| error.to_string()));
+    }
+
+    /// The last write: what has changed since the one before.
+    async fn finish_saving(&mut self) {
+        if let Some(saved) = self.saving.join_next().await
+            && outcome(saved).is_err()
+        {
+            self.saved = None;
+        }
+        if let Some(state) = self.node.state_to_save()
+            && self.saved.as_ref() != Some(&state)
+        {
+            self.start_saving(state);
+            self.saving.join_next().await;
+        }
     }
 
     fn start_exchange(&mut self, id: ExchangeId, to: SocketAddr, request: Vec<u8>, at: Instant) {
@@ -322,12 +412,19 @@ impl<T: Transport> Driver<T> {
         self.stop_resolving();
         self.exchanges.shutdown().await;
         self.responders.clear();
+        self.mirror.keep_transport(self.transport.counters());
         self.transport.close().await;
+        self.finish_saving().await;
         drop(self.transport);
         drop(self.folder.take());
         self.commands.close();
         drop(self.ending);
     }
+}
+
+/// What has come of a write. One that was broken off has failed.
+fn outcome(saved: Result<Result<(), String>, JoinError>) -> Result<(), String> {
+    saved.unwrap_or_else(|error| Err(error.to_string()))
 }
 
 /// What comes first on either plane; where both have something, either, so that neither plane can

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use swim_proto::NodeId;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
 use super::subscription::{Change, Update};
 use crate::Member;
 use crate::event::Event;
-use crate::node::{Node, Stats};
+use crate::node::{DriverCounters, Node, Stats};
 
 /// Events that a slow subscriber may lag behind before it gets a resync instead.
 const EVENTS_MAX: usize = 1_024;
@@ -73,34 +73,75 @@ struct State {
     snapshot: Option<Snapshot>,
     /// `None` once the node was stopped.
     events: Option<broadcast::Sender<Arc<Update>>>,
+    driver: DriverCounters,
+    /// What the transport had counted when the node was stopped.
+    transport: Vec<(&'static str, u64)>,
+}
+
+/// How far a node has come with its join.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Progress {
+    pub(super) joined: bool,
+    pub(super) synced: bool,
+    pub(super) present: usize,
+    pub(super) stopped: bool,
 }
 
 /// What handles read. Locked only for as long as it takes to copy; no user code runs under it.
 #[derive(Debug)]
-pub(super) struct Mirror(Mutex<State>);
+pub(super) struct Mirror {
+    state: Mutex<State>,
+    progress: watch::Sender<Progress>,
+}
 
 impl Mirror {
     pub(super) fn new(local: Member) -> Self {
-        Self(Mutex::new(State {
+        Self::with_events_max(local, EVENTS_MAX)
+    }
+
+    fn with_events_max(local: Member, events_max: usize) -> Self {
+        let state = Mutex::new(State {
             local,
             members: BTreeMap::new(),
             seq: 0,
             stats: Stats::default(),
             snapshot: None,
-            events: Some(broadcast::Sender::new(EVENTS_MAX)),
-        }))
+            events: Some(broadcast::Sender::new(events_max)),
+            driver: DriverCounters::default(),
+            transport: Vec::new(),
+        });
+        Self { state, progress: watch::Sender::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn local(&self) -> Member {
         self.lock().local.clone()
     }
 
+    /// What is counted, but for what a transport that still runs counts.
     pub(super) fn stats(&self) -> Stats {
-        self.lock().stats
+        let state = self.lock();
+        Stats { driver: state.driver, transport: state.transport.clone(), ..state.stats.clone() }
+    }
+
+    /// Counts something that happens outside of the node.
+    pub(super) fn count(&self, count: impl FnOnce(&mut DriverCounters)) {
+        count(&mut self.lock().driver);
+    }
+
+    pub(super) fn progress(&self) -> watch::Receiver<Progress> {
+        self.progress.subscribe()
+    }
+
+    pub(super) fn note_progress(&self, progress: Progress) {
+        self.progress.send_if_modified(|held| {
+            let changed = *held != progress;
+            *held = progress;
+            changed
+        });
     }
 
     pub(super) fn snapshot(&self) -> Snapshot {
@@ -141,6 +182,12 @@ impl Mirror {
     /// The node was stopped: subscribers get what is left, then the end.
     pub(super) fn close(&self) {
         self.lock().events = None;
+        self.progress.send_modify(|progress| progress.stopped = true);
+    }
+
+    /// The last that the transport has counted.
+    pub(super) fn keep_transport(&self, counters: Vec<(&'static str, u64)>) {
+        self.lock().transport = counters;
     }
 }
 

@@ -1,4 +1,4 @@
-//! Seeds by name: resolved again for as long as none has answered.
+//! Seeds by name: resolved again and again, for whoever is looked for may have moved.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -47,6 +47,11 @@ pub(super) async fn resolve(seeds: &[String], notices: &NoticeBoard) -> Vec<Sock
     addresses
 }
 
+/// Whether there is a name among the seeds: addresses need no second look.
+fn has_names(seeds: &[String]) -> bool {
+    seeds.iter().any(|seed| seed.parse::<SocketAddr>().is_err())
+}
+
 /// Resolves again and again, and hands the addresses to the loop, until it hangs up.
 pub(super) async fn keep_resolving(
     seeds: Vec<String>,
@@ -61,7 +66,7 @@ pub(super) async fn keep_resolving(
         let board = if first { &*notices } else { &quiet };
         let addresses = resolve(&seeds, board).await;
         first = false;
-        if found.send(addresses).await.is_err() {
+        if found.send(addresses).await.is_err() || !has_names(&seeds) {
             return;
         }
         tokio::time::sleep(pause).await;

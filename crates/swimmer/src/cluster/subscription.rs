@@ -61,7 +61,7 @@ impl Subscription {
                         return Some(update);
                     }
                 }
-                Err(RecvError::Lagged(_)) => return Some(self.resync()),
+                Err(RecvError::Lagged(missed)) => return Some(self.resync(missed)),
                 Err(RecvError::Closed) => return None,
             }
         }
@@ -81,7 +81,7 @@ impl Subscription {
                         return Some(update);
                     }
                 }
-                Err(TryRecvError::Lagged(_)) => return Some(self.resync()),
+                Err(TryRecvError::Lagged(missed)) => return Some(self.resync(missed)),
                 Err(TryRecvError::Empty | TryRecvError::Closed) => return None,
             }
         }
@@ -95,7 +95,11 @@ impl Subscription {
         Some(update.clone())
     }
 
-    fn resync(&mut self) -> Update {
+    fn resync(&mut self, missed: u64) -> Update {
+        self.mirror.count(|counters| {
+            counters.resyncs += 1;
+            counters.events_missed += missed;
+        });
         let snapshot = self.mirror.snapshot();
         self.known = snapshot.seq();
         Update { seq: snapshot.seq(), change: Change::Resync(snapshot) }

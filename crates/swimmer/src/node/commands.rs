@@ -3,13 +3,14 @@
 use std::net::SocketAddr;
 
 use swim_dissemination::Outbox;
-use swim_membership::Now;
+use swim_membership::{Now, SavedState};
 use swim_proto::limits::{BROADCAST_BYTES_MAX, FRAME_BYTES_MAX};
 use swim_proto::{NodeId, RecordError, RecordFields};
 
 use super::output::SendId;
 use super::pack::Broadcast;
 use super::{Node, Pending};
+use crate::event::Notice;
 
 /// Bytes of a user message's frame or datagram that are not its payload, rounded up.
 const USER_OVERHEAD: usize = 64;
@@ -57,9 +58,45 @@ impl Node {
         self.collect(usize::MAX);
     }
 
-    /// Whether no seed has answered yet, so that names are to be resolved again.
+    /// The addresses of the seeds have changed: names resolve to others than before. While no seed
+    /// has answered it is as [`join`](Self::join); after that healing tries them, nothing else.
+    pub fn update_seeds(&mut self, now: impl Into<Now>, seeds: &[SocketAddr]) {
+        let now = self.enter(now);
+        self.membership.update_seeds(now, seeds);
+        self.collect(usize::MAX);
+    }
+
+    /// Whether no seed has answered yet.
     pub fn wants_seeds(&self) -> bool {
         self.membership.wants_seeds()
+    }
+
+    /// Whether this node runs and the goal of joining is reached: somebody has answered; or there
+    /// is no seed, and nobody known from an earlier life answers.
+    pub fn is_joined(&self) -> bool {
+        self.is_running() && self.membership.is_joined()
+    }
+
+    /// Whether this node has the whole table of whoever has first answered its join.
+    pub fn is_synced(&self) -> bool {
+        self.synced
+    }
+
+    /// What should be kept as things stand, for a last write when the process ends; `None`: this
+    /// node keeps nothing.
+    pub fn state_to_save(&self) -> Option<SavedState> {
+        self.membership.state_to_save()
+    }
+
+    /// What [`Output::Persist`](super::Output::Persist) asked for was written, or why it was not.
+    /// A failure is counted and told, and the node goes on.
+    pub fn handle_persisted(&mut self, now: impl Into<Now>, result: Result<(), String>) {
+        let now = self.enter(now);
+        let to_tell = self.membership.handle_persisted(now, result.is_ok());
+        if let (true, Err(error)) = (to_tell, result) {
+            self.pending.push_back(Pending::Notice(Notice::NotPersisted { error }));
+        }
+        self.collect(usize::MAX);
     }
 
     /// Leaves gently: a few peers are told until they acknowledge it, for at most a second, and

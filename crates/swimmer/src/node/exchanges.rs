@@ -11,7 +11,7 @@ use swim_proto::{
 };
 
 use super::output::{Completion, ExchangeId, RequestId, SendId};
-use super::sync::Round;
+use super::sync::{Comparison, Round};
 use super::{Node, Pending, Ready};
 use crate::event::{Delivery, Notice};
 
@@ -21,7 +21,8 @@ pub(super) const OPEN_MAX: usize = 64;
 #[derive(Debug)]
 pub(super) enum Purpose {
     Join { seed: SocketAddr },
-    Sync(Box<Round>),
+    Sync(Comparison),
+    Records(Box<Round>),
     Ping { seq: Seq },
     User(SendId),
 }
@@ -56,8 +57,8 @@ impl Node {
         match ask {
             Ask::Join => self.pack_join(to),
             Ask::Sync | Ask::Repair => {
-                let round = Round::first(to, ask, self.membership.digest());
-                self.pack_round(Box::new(round))
+                let own = self.membership.digest();
+                self.pack_sync(Comparison::first(to, ask, own))
             }
             Ask::Ping { seq, target, held, until } => {
                 let from = self.membership.tiny();
@@ -236,8 +237,16 @@ impl Node {
         self.wire.exchanges_failed += 1;
         match purpose {
             Purpose::User(id) => self.complete_send(id, false),
-            Purpose::Sync(round) => self.on_sync_ended(&round, None),
-            Purpose::Join { .. } | Purpose::Ping { .. } => {}
+            Purpose::Sync(comparison) => self.on_sync_ended(&comparison, None),
+            Purpose::Records(round) => self.on_round_failed(&round),
+            Purpose::Join { seed } => self.on_join_unanswered(seed),
+            Purpose::Ping { .. } => {}
+        }
+    }
+
+    fn on_join_unanswered(&mut self, seed: SocketAddr) {
+        if self.membership.handle_unanswered(self.now, seed) {
+            self.notice_once(seed, Notice::SeedUnanswered { seed });
         }
     }
 
@@ -251,12 +260,14 @@ impl Node {
             (Purpose::Join { seed }, Reply::Entries { from, digest, buckets, next }) => {
                 self.on_join_answered(seed, from, digest, (buckets, next), parts);
             }
-            (Purpose::Sync(round), Reply::Entries { from, digest, buckets, next }) => {
-                self.on_round_answered(round, from, digest, (buckets, next), parts);
+            (Purpose::Sync(comparison), Reply::Entries { from, digest, buckets, next }) => {
+                self.on_compared(comparison, from, digest, (buckets, next), parts);
+            }
+            (Purpose::Records(round), Reply::Entries { from, digest, next, .. }) => {
+                self.on_round_answered(round, from, digest, next, parts);
             }
             (Purpose::Join { seed: by }, Reply::Refusal { cluster, reason }) => {
-                let cluster = cluster.into();
-                self.notice_once(by, Notice::JoinRefused { by, cluster, reason });
+                self.on_join_refused(by, cluster, reason);
             }
             (Purpose::Ping { seq }, Reply::Ack { seq: acked }) if seq == acked => {
                 self.membership.handle_reliable_ack(self.now, seq);
@@ -270,6 +281,12 @@ impl Node {
         }
     }
 
+    fn on_join_refused(&mut self, by: SocketAddr, cluster: &str, reason: RefusalReason) {
+        if self.membership.handle_refused(by, reason) {
+            self.notice_once(by, Notice::JoinRefused { by, cluster: cluster.into(), reason });
+        }
+    }
+
     fn on_join_answered(
         &mut self,
         seed: SocketAddr,
@@ -279,10 +296,12 @@ impl Node {
         parts: Parts<'_>,
     ) {
         let reflected = from == self.membership.id() && self.is_own_word(parts.clone());
-        self.membership.handle_joined(seed, reflected);
+        if self.membership.handle_joined(seed, reflected) {
+            self.synced = false;
+        }
         if !reflected {
-            let round = Round::first(seed, Ask::Join, self.membership.digest());
-            self.on_round_answered(Box::new(round), from, digest, told, parts);
+            let comparison = Comparison::first(seed, Ask::Join, self.membership.digest());
+            self.on_compared(comparison, from, digest, told, parts);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use swim_membership::Instant;
+use swim_membership::{Instant, SavedState};
 
 use crate::event::{Event, Notice};
 
@@ -50,6 +50,9 @@ pub enum Output<'a> {
     Event(Event),
     /// Tell the operator.
     Notice(Notice),
+    /// Write this in place of what was written before, and call `handle_persisted` with what comes
+    /// of it. The next one does not come before that.
+    Persist(SavedState),
     /// A command that takes time has ended.
     Completed(Completion),
     /// Nothing more: wait for input, or until this moment, then call `handle_timeout`.

@@ -2,8 +2,9 @@
 
 use swim_membership::Counters;
 
-/// Counts since the start, and how full queues and tables are now.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Counts since the start, and how full queues and tables are now. [`named`](Self::named) has all
+/// of it in a line each; docs/STATISTICS.md says what each name means.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
     /// What the membership counts: probes, suspicions, stale claims.
@@ -26,6 +27,43 @@ pub struct Stats {
     pub broadcasts_dropped: u64,
     /// Exchanges without an answer yet.
     pub exchanges_open: u64,
+    /// What the loop around the node counts. Zeros where something else than a `Cluster` drives it.
+    pub driver: DriverCounters,
+    /// What the transport counts, by its own names. Empty where something else than a `Cluster`
+    /// drives the node.
+    pub transport: Vec<(&'static str, u64)>,
+}
+
+/// Lists the fields of a struct of counts with their names. A field that is not listed does not
+/// compile.
+macro_rules! named {
+    ($of:expr, { $($name:ident),* $(,)? }) => {{
+        let Self { $($name),* } = *$of;
+        [$((stringify!($name), $name)),*].into_iter()
+    }};
+}
+
+impl Stats {
+    /// All that is counted, each under a name of its own, which does not change between versions:
+    /// first how things stand now, then what was counted since the start.
+    pub fn named(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        let Self { membership, wire, driver, transport, .. } = self;
+        [
+            ("members_present", self.members_present),
+            ("members_held", self.members_held),
+            ("suspicions", self.suspicions),
+            ("health", self.health),
+            ("updates_queued", self.updates_queued),
+            ("broadcasts_queued", self.broadcasts_queued),
+            ("exchanges_open", self.exchanges_open),
+            ("broadcasts_dropped", self.broadcasts_dropped),
+        ]
+        .into_iter()
+        .chain(membership.named())
+        .chain(wire.named())
+        .chain(driver.named())
+        .chain(transport.iter().copied())
+    }
 }
 
 /// Counts of datagrams, frames and parts.
@@ -68,4 +106,51 @@ pub struct WireCounters {
     pub messages_from_strangers: u64,
     /// Broadcasts that had been seen before.
     pub broadcasts_seen: u64,
+}
+
+impl WireCounters {
+    /// All of them with their names, which are those of the fields.
+    pub fn named(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
+        named!(self, {
+            datagrams_out,
+            bytes_out,
+            datagrams_in,
+            bytes_in,
+            datagrams_foreign,
+            datagrams_malformed,
+            kinds_unknown,
+            parts_unknown,
+            parts_malformed,
+            frames_malformed,
+            frames_foreign,
+            requests,
+            exchanges,
+            exchanges_failed,
+            exchanges_full,
+            rounds_full,
+            messages_from_strangers,
+            broadcasts_seen,
+        })
+    }
+}
+
+/// Counts of the loop around a node, and of those who read from it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DriverCounters {
+    /// Datagrams that the transport did not take.
+    pub datagrams_unsent: u64,
+    /// Times that a plane could not be received from.
+    pub receives_failed: u64,
+    /// Subscribers that were too slow and got the members anew.
+    pub resyncs: u64,
+    /// Events that they have missed.
+    pub events_missed: u64,
+}
+
+impl DriverCounters {
+    /// All of them with their names, which are those of the fields.
+    pub fn named(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
+        named!(self, { datagrams_unsent, receives_failed, resyncs, events_missed })
+    }
 }

@@ -31,26 +31,49 @@ const ROUNDS_MAX: u32 = 2_048;
 /// contradict each other, are not equal at its end.
 const PASSES_MAX: u32 = 3;
 
-/// Where an exchange of several rounds stands, on the asker's side.
-#[derive(Debug)]
-pub(super) struct Round {
+/// A comparison of digests, of which most end with it: both are equal.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Comparison {
     to: SocketAddr,
     /// Why it was begun.
     ask: Ask,
-    /// The buckets that differ, `None`: that is what is asked.
-    buckets: Option<BucketSet>,
+    /// The own digest when the exchange began.
+    before: u64,
+    /// The own digest when this one was asked.
+    own: u64,
+    /// Which of the exchange it is.
+    pass: u32,
+    /// Rounds of the exchange up to this one.
+    rounds: u32,
+}
+
+impl Comparison {
+    /// The first of an exchange, when the own digest is `own`.
+    pub(super) fn first(to: SocketAddr, ask: Ask, own: u64) -> Self {
+        Self { to, ask, before: own, own, pass: 1, rounds: 1 }
+    }
+}
+
+/// What follows a comparison that has found a difference, on the asker's side.
+#[derive(Debug)]
+pub(super) struct Round {
+    comparison: Comparison,
+    /// What the other side has said its digest was then.
+    theirs: u64,
+    /// The buckets that differ.
+    buckets: BucketSet,
     /// From where on this request asks to be told, `None`: it only tells.
     pull: Option<ShortId>,
     /// From where on a later one will ask.
     rest: Option<ShortId>,
     /// What the other side has told of a stretch, and how much of ours it was told in turn.
     push: Option<Push>,
-    /// The own digest when it began.
-    before: u64,
-    /// Both digests when the buckets were compared, the own one first.
-    compared: (u64, u64),
-    pass: u32,
-    number: u32,
+}
+
+/// What is to be asked next.
+pub(super) enum Next {
+    Compare(Comparison),
+    Tell(Box<Round>),
 }
 
 /// A stretch that the other side has told, of which it is told what it does not hold.
@@ -68,62 +91,50 @@ impl Push {
 }
 
 impl Round {
-    /// The first round of an exchange with this one, when the own digest is `before`.
-    pub(super) fn first(to: SocketAddr, ask: Ask, before: u64) -> Self {
-        let (pull, compared) = (Some(ShortId(0)), (before, 0));
-        let (buckets, rest, push) = (None, None, None);
-        Self { to, ask, buckets, pull, rest, push, before, compared, pass: 1, number: 1 }
+    fn new(comparison: Comparison, theirs: u64, buckets: BucketSet) -> Self {
+        let pull = Some(ShortId(0));
+        Self { comparison, theirs, buckets, pull, rest: None, push: None }
     }
 
-    /// The digests are compared again.
-    fn compare_again(&mut self, own: u64) {
-        let (before, pass, number) = (self.before, self.pass + 1, self.number + 1);
-        *self = Self { before, pass, number, ..Self::first(self.to, self.ask, own) };
-    }
-
-    /// The other side has answered, and has told what it holds of the buckets up to `next`.
-    fn on_told(
-        &mut self,
-        digest: u64,
-        buckets: BucketSet,
-        next: Option<ShortId>,
-        named: Vec<(ShortId, u64)>,
-    ) {
-        if self.buckets.is_none() {
-            self.compared.1 = digest;
-        }
-        let buckets = *self.buckets.get_or_insert(buckets);
+    /// The other side has told what it holds of the buckets up to `next`.
+    fn on_told(&mut self, next: Option<ShortId>, named: Vec<(ShortId, u64)>) {
         let Some(from) = self.pull.take() else { return };
         // A stretch that does not go on is the end, or a liar could keep us for long.
         self.rest = next.filter(|&next| next > from);
-        let stretch = Stretch { buckets, from, until: self.rest };
+        let stretch = Stretch { buckets: self.buckets, from, until: self.rest };
         self.push = Some(Push { stretch, named });
+    }
+
+    /// Whether digests are to be compared again after the last round: what one side was told may
+    /// make it tell more, of one back from the dead the record.
+    fn wants_another(&self, own: u64, theirs: u64) -> bool {
+        (self.comparison.own, self.theirs) != (own, theirs) && self.comparison.pass < PASSES_MAX
     }
 }
 
 impl Node {
-    pub(super) fn pack_round(&mut self, round: Box<Round>) -> Option<Ready> {
-        match round.buckets {
-            None => self.pack_sync(round),
-            Some(buckets) => self.pack_records(round, buckets),
+    pub(super) fn pack_next(&mut self, next: Next) -> Option<Ready> {
+        match next {
+            Next::Compare(comparison) => self.pack_sync(comparison),
+            Next::Tell(round) => self.pack_records(round),
         }
     }
 
-    fn pack_sync(&mut self, round: Box<Round>) -> Option<Ready> {
+    pub(super) fn pack_sync(&mut self, comparison: Comparison) -> Option<Ready> {
         let mut buffer = [0; 8 * BUCKETS];
         let digests = BucketDigests::write(&self.membership.bucket_digests(), &mut buffer);
         self.begin(&Frame::Request(Request::Sync { from: self.membership.id(), digests }))?;
         let _ = self.push_part(Who::Local, FRAME_BYTES_MAX);
         let deadline = self.exchange_deadline();
-        self.finish_exchange(round.to, Purpose::Sync(round), deadline)
+        self.finish_exchange(comparison.to, Purpose::Sync(comparison), deadline)
     }
 
     /// A further round: what the last one left contradicted, our own word, and what the other side
     /// lacks as far as it fits. Only once all of that fits the other side is asked to go on.
-    fn pack_records(&mut self, mut round: Box<Round>, buckets: BucketSet) -> Option<Ready> {
+    fn pack_records(&mut self, mut round: Box<Round>) -> Option<Ready> {
         let mut selected = std::mem::take(&mut self.selected);
         let mut more = self.select_lacking(&round, &mut selected);
-        let from = self.membership.id();
+        let (from, buckets) = (self.membership.id(), round.buckets);
         let told = loop {
             let pull = if more.is_none() { round.rest } else { None };
             self.begin(&Frame::Request(Request::Records { from, buckets, pull }))?;
@@ -146,7 +157,7 @@ impl Node {
             }
         }
         let deadline = self.exchange_deadline();
-        self.finish_exchange(round.to, Purpose::Sync(round), deadline)
+        self.finish_exchange(round.comparison.to, Purpose::Records(round), deadline)
     }
 
     /// The members that the other side does not hold as we do. Returns from where on there are more.
@@ -257,52 +268,96 @@ impl Node {
         self.finish_reply(id);
     }
 
-    pub(super) fn on_round_answered(
+    /// The other side has compared digests, and tells what it holds of the buckets that differ.
+    pub(super) fn on_compared(
         &mut self,
-        mut round: Box<Round>,
+        comparison: Comparison,
         from: NodeId,
-        digest: u64,
+        theirs: u64,
         (buckets, next): (BucketSet, Option<ShortId>),
         parts: Parts<'_>,
     ) {
-        self.membership.end_contradictions(0);
-        let source = Source { address: round.to, via: Via::Reply(from) };
-        self.handle_parts(source, parts.clone());
-        if self.membership.digest() == digest || !self.is_running() {
-            self.on_sync_ended(&round, Some(digest));
-            return;
+        if self.take_told(&comparison, from, theirs, parts.clone()) {
+            let round = Box::new(Round::new(comparison, theirs, buckets));
+            self.go_on(round, theirs, next, parts);
         }
-        round.on_told(digest, buckets, next, named(parts, self.cluster.tag()));
+    }
+
+    /// The other side has taken what it lacked, and tells more if it was asked.
+    pub(super) fn on_round_answered(
+        &mut self,
+        round: Box<Round>,
+        from: NodeId,
+        theirs: u64,
+        next: Option<ShortId>,
+        parts: Parts<'_>,
+    ) {
+        if self.take_told(&round.comparison, from, theirs, parts.clone()) {
+            self.go_on(round, theirs, next, parts);
+        }
+    }
+
+    /// Takes what the other side tells. Returns whether both still differ.
+    fn take_told(
+        &mut self,
+        comparison: &Comparison,
+        from: NodeId,
+        theirs: u64,
+        parts: Parts<'_>,
+    ) -> bool {
+        self.membership.end_contradictions(0);
+        self.handle_parts(Source { address: comparison.to, via: Via::Reply(from) }, parts);
+        let differ = self.membership.digest() != theirs && self.is_running();
+        if !differ {
+            self.on_sync_ended(comparison, Some(theirs));
+        }
+        differ
+    }
+
+    fn go_on(
+        &mut self,
+        mut round: Box<Round>,
+        theirs: u64,
+        next: Option<ShortId>,
+        parts: Parts<'_>,
+    ) {
+        round.on_told(next, named(parts, self.cluster.tag()));
         let mut selected = std::mem::take(&mut self.selected);
         let more = self.select_lacking(&round, &mut selected).is_some() || !selected.is_empty();
         self.selected = selected;
         let open = more || round.rest.is_some() || self.membership.has_contradictions();
-        // What one side was told may make it tell more: of one back from the dead the record.
         let own = self.membership.digest();
-        let again = round.compared != (own, digest) && round.pass < PASSES_MAX;
-        if (open || again) && round.number == ROUNDS_MAX {
+        let again = round.wants_another(own, theirs);
+        if !open && !again {
+            self.on_sync_ended(&round.comparison, Some(theirs));
+        } else if round.comparison.rounds == ROUNDS_MAX {
             self.wire.rounds_full += 1;
-            self.on_sync_ended(&round, Some(digest));
-        } else if open {
-            round.number += 1;
-            self.pending.push_back(Pending::Continue { round });
-        } else if again {
-            round.compare_again(own);
-            self.pending.push_back(Pending::Continue { round });
+            self.on_sync_ended(&round.comparison, Some(theirs));
         } else {
-            self.on_sync_ended(&round, Some(digest));
+            round.comparison.rounds += 1;
+            let Comparison { pass, .. } = round.comparison;
+            let next = match open {
+                true => Next::Tell(round),
+                false => Next::Compare(Comparison { own, pass: pass + 1, ..round.comparison }),
+            };
+            self.pending.push_back(Pending::Continue(next));
         }
     }
 
-    /// It is over. `digest` is the last that the other side has told of its table.
-    pub(super) fn on_sync_ended(&mut self, round: &Round, digest: Option<u64>) {
+    /// It is over. `theirs` is the last digest that the other side has told.
+    pub(super) fn on_sync_ended(&mut self, comparison: &Comparison, theirs: Option<u64>) {
+        self.synced |= theirs.is_some();
         let own = self.membership.digest();
-        let end = match digest {
-            Some(digest) if digest == own => SyncEnd::Equal,
-            _ if own != round.before => SyncEnd::Changed,
+        let end = match theirs {
+            Some(theirs) if theirs == own => SyncEnd::Equal,
+            _ if own != comparison.before => SyncEnd::Changed,
             _ => SyncEnd::InVain,
         };
-        self.membership.handle_synced(self.now, round.ask, end);
+        self.membership.handle_synced(self.now, comparison.ask, end);
+    }
+
+    pub(super) fn on_round_failed(&mut self, round: &Round) {
+        self.on_sync_ended(&round.comparison, None);
     }
 }
 

@@ -1,0 +1,118 @@
+//! What is kept over a restart, and when it is written (R5, R6).
+
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use swim_proto::Incarnation;
+
+use crate::time::Instant;
+
+/// The addresses that are kept at most.
+pub(crate) const ADDRESSES_MAX: usize = 1_024;
+/// How soon after the start the addresses are written for the first time: who joins meets many.
+const FIRST_AFTER: Duration = Duration::from_secs(1);
+/// How often they are written at most.
+const INTERVAL: Duration = Duration::from_secs(10);
+
+/// What a node keeps over a restart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SavedState {
+    /// The incarnation that the next life begins with: above all that this one may have used.
+    pub incarnation: Incarnation,
+    /// Where members were last: addresses to contact, which claim nothing.
+    pub addresses: Vec<SocketAddr>,
+}
+
+impl Default for SavedState {
+    /// What a first life begins with.
+    fn default() -> Self {
+        Self { incarnation: Incarnation::FIRST, addresses: Vec::new() }
+    }
+}
+
+/// When to write, and what of it is written.
+#[derive(Clone, Debug)]
+pub(crate) struct Keeping {
+    on: bool,
+    /// What was asked to be written and is not answered yet.
+    writing: Option<SavedState>,
+    /// The addresses that were written last.
+    kept: Vec<SocketAddr>,
+    /// Whether members have changed since.
+    changed: bool,
+    /// Not before, unless a number is needed.
+    write_at: Instant,
+    failing: bool,
+}
+
+/// How a write has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// Well: incarnations below this one are this node's.
+    Kept(Incarnation),
+    /// It failed; the one before had not.
+    Failed,
+    /// It failed again.
+    FailedAgain,
+    /// Nothing was being written.
+    Unasked,
+}
+
+impl Keeping {
+    pub(crate) fn new(now: Instant, saved: Option<&SavedState>) -> Self {
+        Self {
+            on: saved.is_some(),
+            writing: None,
+            kept: saved.map_or_else(Vec::new, |saved| saved.addresses.clone()),
+            changed: false,
+            write_at: now + FIRST_AFTER,
+            failing: false,
+        }
+    }
+
+    pub(crate) fn is_on(&self) -> bool {
+        self.on
+    }
+
+    /// A member has come, gone or moved.
+    pub(crate) fn on_changed(&mut self) {
+        self.changed = self.on;
+    }
+
+    /// Whether a number may be asked for now: one write at a time, and after a failed one not
+    /// before the next is due.
+    pub(crate) fn is_free(&self) -> bool {
+        self.on && self.writing.is_none() && !self.failing
+    }
+
+    pub(crate) fn deadline(&self) -> Instant {
+        if self.writing.is_none() && (self.changed || self.failing) {
+            self.write_at
+        } else {
+            Instant::NEVER
+        }
+    }
+
+    /// The time to write has come: returns whether there is reason to, given what there would be.
+    pub(crate) fn on_deadline(&mut self, now: Instant, addresses: &[SocketAddr]) -> bool {
+        self.changed = false;
+        self.write_at = now + INTERVAL;
+        self.failing || addresses != self.kept
+    }
+
+    pub(crate) fn start_write(&mut self, state: SavedState) {
+        self.writing = Some(state);
+    }
+
+    pub(crate) fn on_written(&mut self, now: Instant, succeeded: bool) -> Written {
+        let Some(state) = self.writing.take() else { return Written::Unasked };
+        let failed_before = core::mem::replace(&mut self.failing, !succeeded);
+        if succeeded {
+            self.kept = state.addresses;
+            return Written::Kept(state.incarnation);
+        }
+        self.write_at = now + INTERVAL;
+        if failed_before { Written::FailedAgain } else { Written::Failed }
+    }
+}

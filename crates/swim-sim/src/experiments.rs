@@ -1,0 +1,99 @@
+//! What all experiments share: their arguments, and what they hand over.
+
+pub(crate) mod churn;
+pub(crate) mod detect;
+pub(crate) mod interval;
+pub(crate) mod loss;
+pub(crate) mod partition;
+pub(crate) mod pause;
+pub(crate) mod scale;
+pub(crate) mod threshold;
+
+mod lab;
+mod plot;
+mod runs;
+mod table;
+mod variant;
+
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::thread;
+
+use anyhow::Context;
+use swimmer::Profile;
+
+use plot::Figure;
+use table::Table;
+use variant::Variant;
+
+/// What every experiment can be told.
+#[derive(clap::Args)]
+pub(crate) struct Common {
+    /// Also write the results there, as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Also draw them there, as SVG.
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    /// What decides everything that is left to chance.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    seed: u64,
+    /// The preset of the variant `swimmer`; the others have the periods of their papers, 1 s.
+    #[arg(long, default_value_t = Profile::Lan)]
+    profile: Profile,
+    /// Which protocols to compare, all on the same engine. [default: all; of `scale`: swimmer]
+    #[arg(long, value_delimiter = ',', value_enum)]
+    variants: Vec<Variant>,
+    /// How many runs at once; 0: as many as the machine has cores. It changes no result.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    threads: usize,
+}
+
+impl Common {
+    fn variants(&self) -> Vec<Variant> {
+        self.variants_or(&Variant::ALL)
+    }
+
+    fn variants_or(&self, default: &[Variant]) -> Vec<Variant> {
+        if self.variants.is_empty() { default.to_vec() } else { self.variants.clone() }
+    }
+
+    fn threads(&self) -> usize {
+        match self.threads {
+            0 => thread::available_parallelism().map_or(1, NonZeroUsize::get),
+            threads => threads,
+        }
+    }
+}
+
+/// What an experiment has found.
+pub(crate) struct Report {
+    /// For the terminal.
+    pub(crate) tables: Vec<Table>,
+    json: serde_json::Value,
+    figure: Figure,
+}
+
+impl Report {
+    fn new(tables: Vec<Table>, rows: impl serde::Serialize, figure: Figure) -> Self {
+        let json = serde_json::to_value(rows).expect("rows have no keys but strings");
+        Self { tables, json, figure }
+    }
+
+    /// Writes the files that were asked for.
+    pub(crate) fn write_files(&self, common: &Common) -> anyhow::Result<()> {
+        if let Some(file) = &common.json {
+            // One row a line, so that two results can be compared by eye and by diff.
+            let rows = self.json.as_array().map_or(&[][..], Vec::as_slice);
+            let lines: Vec<String> = rows.iter().map(|row| format!("  {row}")).collect();
+            let text = format!("[\n{}\n]\n", lines.join(",\n"));
+            fs::write(file, text).with_context(|| format!("writing {}", file.display()))?;
+        }
+        if let Some(file) = &common.svg {
+            let text = self.figure.svg().context("drawing")?;
+            fs::write(file, text).with_context(|| format!("writing {}", file.display()))?;
+        }
+        Ok(())
+    }
+}

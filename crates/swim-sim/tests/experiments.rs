@@ -1,0 +1,291 @@
+//! Each experiment in miniature, as its users run it: a table for them to read, JSON with the keys
+//! that are promised, a plot; and the same of all that for the same seed.
+
+#![allow(clippy::unwrap_used)]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+struct Files {
+    folder: tempfile::TempDir,
+}
+
+/// What one run left behind.
+#[derive(PartialEq, Eq, Debug)]
+struct Found {
+    table: String,
+    json: String,
+    svg: String,
+}
+
+impl Files {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn run(&self, arguments: &str) -> Found {
+        let (json, svg) = (self.path("out.json"), self.path("out.svg"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_swim-sim"));
+        command.args(arguments.split_whitespace());
+        command.arg("--json").arg(&json).arg("--svg").arg(&svg);
+        let output = command.output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "swim-sim {arguments}: {errors}");
+        let read = |path: &Path| std::fs::read_to_string(path).unwrap();
+        let table = String::from_utf8(output.stdout).unwrap();
+        Found { table, json: read(&json), svg: read(&svg) }
+    }
+}
+
+/// Runs an experiment and returns its rows, which all have just these keys.
+fn rows(arguments: &str, keys: &[&str]) -> Vec<Value> {
+    let found = Files::new().run(arguments);
+    assert!(found.svg.contains("</svg>"));
+    let rows: Vec<Value> = serde_json::from_str(&found.json).unwrap();
+    assert!(!rows.is_empty());
+    let mut expected = keys.to_vec();
+    expected.sort_unstable();
+    for row in &rows {
+        let mut held: Vec<&str> = row.as_object().unwrap().keys().map(String::as_str).collect();
+        held.sort_unstable();
+        assert_eq!(held, expected, "swim-sim {arguments}");
+        let variant = row["variant"].as_str().unwrap();
+        assert!(found.table.contains(variant), "the table names each variant");
+    }
+    rows
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or_else(|| panic!("{value} is a number"))
+}
+
+#[test]
+fn detect_finds_each_crash_and_says_how_soon() {
+    let keys = [
+        "variant",
+        "nodes",
+        "runs",
+        "first_p50",
+        "first_p99",
+        "full_p50",
+        "full_p99",
+        "datagrams_per_member_s",
+        "bytes_per_member_s",
+    ];
+    let rows = rows("detect --nodes 5,8 --runs 3", &keys);
+    assert_eq!(rows.len(), 8, "each variant at each size");
+    for row in &rows {
+        let (first, full) = (number(&row["first_p50"]), number(&row["full_p99"]));
+        assert!(first > 1.0 && full >= first && full < 60.0, "{row}");
+        assert!(number(&row["datagrams_per_member_s"]) > 1.5, "{row}");
+        assert!(number(&row["bytes_per_member_s"]) > 50.0, "{row}");
+    }
+}
+
+#[test]
+fn interval_counts_the_false_positives_of_each_variant() {
+    let keys = [
+        "variant",
+        "runs",
+        "fp",
+        "fp_healthy",
+        "raised_fp",
+        "raised_fp_healthy",
+        "datagrams",
+        "bytes",
+    ];
+    for block in ["messages", "stuck"] {
+        let cells = "--blocked 4 --durations 32768 --intervals 64,1024";
+        let arguments = format!("interval --nodes 16 {cells} --runs 3 --block {block}");
+        let rows = rows(&format!("{arguments} --variants swim,lifeguard"), &keys);
+        assert_eq!(rows.len(), 2);
+        let fp = |row: &Value| number(&row["fp"]);
+        assert!(fp(&rows[0]) > 0.0, "SWIM is wrong about some");
+        assert!(fp(&rows[1]) < fp(&rows[0]) / 2.0, "and Lifeguard about fewer");
+        for row in &rows {
+            assert!(number(&row["fp_healthy"]) <= fp(row) && number(&row["raised_fp"]) <= fp(row));
+            assert!(number(&row["raised_fp_healthy"]) <= number(&row["fp_healthy"]));
+            assert!(number(&row["bytes"]) > 28.0 * number(&row["datagrams"]));
+        }
+    }
+}
+
+#[test]
+fn threshold_finds_whoever_is_blocked_for_long() {
+    let keys = [
+        "variant",
+        "nodes",
+        "runs",
+        "blocked",
+        "duration_ms",
+        "detected",
+        "detected_by_all",
+        "first_p50",
+        "first_p99",
+        "full_p50",
+        "full_p99",
+        "fp",
+        "fp_healthy",
+    ];
+    let arguments = "threshold --nodes 10 --runs 2 --blocked 2 --durations 512,32768";
+    for row in rows(arguments, &keys) {
+        let long = number(&row["duration_ms"]) > 1_000.0;
+        assert_eq!(number(&row["detected"]), if long { 1.0 } else { 0.0 }, "{row}");
+        assert_eq!(row["first_p50"].is_null(), !long, "{row}");
+    }
+}
+
+#[test]
+fn pause_tells_short_from_long() {
+    let keys = [
+        "variant",
+        "nodes",
+        "runs",
+        "paused",
+        "length_s",
+        "paused_dead",
+        "deaths_of_paused",
+        "deaths_of_others",
+        "refutations_per_run",
+        "datagrams_per_member_min",
+        "back_p50",
+        "back_max",
+    ];
+    let rows = rows("pause --nodes 8 --runs 2 --lengths 1,20 --variants lifeguard,swimmer", &keys);
+    assert_eq!(rows.len(), 10);
+    let of_one = rows.iter().filter(|row| row["paused"] == "one");
+    for row in of_one {
+        let long = number(&row["length_s"]) > 5.0;
+        assert_eq!(number(&row["paused_dead"]), if long { 1.0 } else { 0.0 }, "{row}");
+        assert!(!row["back_max"].is_null(), "whoever goes on comes back");
+    }
+    let hiccups = rows.iter().filter(|row| row["length_s"].is_null());
+    assert_eq!(hiccups.count(), 2);
+}
+
+#[test]
+fn loss_is_survived_where_it_is_small_and_seen_where_it_is_total() {
+    let keys = [
+        "variant",
+        "case",
+        "nodes",
+        "runs",
+        "time_s",
+        "false_deaths",
+        "false_dead",
+        "suspicions",
+        "returns",
+        "refutations",
+        "faulty",
+        "faulty_removed",
+        "faulty_dead_at_end",
+        "removed_p50",
+        "faulty_returns",
+        "datagrams_per_member_s",
+        "bytes_per_member_s",
+    ];
+    let arguments = "loss --nodes 8 --rapid-nodes 12 --losses 0,100 --time 60 --rapid-time 60 \
+                     --variants swimmer";
+    let rows = rows(arguments, &keys);
+    assert_eq!(rows.len(), 7);
+    let of = |case: &str| rows.iter().find(|row| row["case"] == case).unwrap();
+    assert_eq!(number(&of("0 %")["suspicions"]), 0.0);
+    assert!(number(&of("100 %, no TCP")["false_dead"]) == 8.0, "nobody hears anybody");
+    assert_eq!(number(&of("flip-flop into 1 %")["faulty"]), 1.0);
+}
+
+#[test]
+fn churn_ends_in_agreement() {
+    let keys = [
+        "variant",
+        "case",
+        "nodes",
+        "runs",
+        "agreed_p50",
+        "agreed_max",
+        "datagrams_per_member_s",
+        "bytes_per_member_s",
+        "exchange_bytes_per_member_s",
+        "queue_max",
+        "false_deaths",
+    ];
+    let rows = rows("churn --nodes 10 --runs 2 --minutes 6 --variants swimmer", &keys);
+    assert_eq!(rows.len(), 4, "each case");
+    for row in &rows {
+        assert!(!row["agreed_max"].is_null(), "{row}");
+    }
+}
+
+#[test]
+fn partitions_heal_and_all_survivors_know_all_the_crashed() {
+    let keys = [
+        "variant",
+        "case",
+        "nodes",
+        "runs",
+        "seconds",
+        "done_p50",
+        "done_max",
+        "own_deaths_before",
+        "own_deaths_after",
+        "extra_bytes_per_member",
+    ];
+    let arguments = "partition --nodes 6 --crash-nodes 4 --durations 1,60 --runs 2 \
+                     --variants lifeguard,swimmer";
+    let rows = rows(arguments, &keys);
+    assert_eq!(rows.len(), 18);
+    for row in &rows {
+        assert!(!row["done_max"].is_null(), "{row}");
+    }
+}
+
+#[test]
+fn scale_measures_traffic_memory_and_speed() {
+    let keys = [
+        "variant",
+        "nodes",
+        "datagrams_per_member_s",
+        "bytes_per_member_s",
+        "exchange_bytes_per_member_s",
+        "first_s",
+        "full_s",
+        "crash_bytes_per_member_s",
+        "memory_bytes",
+        "memory_bytes_per_node",
+        "memory_bytes_per_entry",
+        "warm_real_s",
+        "minute_real_s",
+        "events_per_real_s",
+    ];
+    let rows = rows("scale --nodes 10", &keys);
+    assert_eq!(rows.len(), 1);
+    assert_eq!(rows[0]["variant"], "swimmer");
+    assert!(number(&rows[0]["events_per_real_s"]) > 0.0);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_results_on_any_number_of_threads() {
+    for experiment in ["detect --nodes 6 --runs 4", "churn --nodes 6 --runs 2 --minutes 2"] {
+        let files = Files::new();
+        let once = files.run(&format!("{experiment} --seed 7 --threads 1"));
+        let again = files.run(&format!("{experiment} --seed 7 --threads 2"));
+        assert_eq!(once, again);
+        let other = files.run(&format!("{experiment} --seed 8"));
+        assert_ne!(once.json, other.json, "the seed matters");
+    }
+}
+
+#[test]
+fn what_cannot_be_run_is_said() {
+    for arguments in ["interval --nodes 4", "detect --variants raft", "loss --losses 101"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_swim-sim"));
+        let output = command.args(arguments.split_whitespace()).output().unwrap();
+        assert!(!output.status.success() && !output.stderr.is_empty(), "{arguments}");
+    }
+}

@@ -1,0 +1,154 @@
+//! Joining as a goal: to go on, to wait, to fail, and to be ready.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use support::{builder, soon, start, start_many, until};
+use swimmer::{CommandError, JoinPolicy, Notice, StartError, block_on};
+
+const SHORT: Duration = Duration::from_millis(700);
+
+/// An address at which nobody listens any more.
+async fn nobody() -> SocketAddr {
+    let gone = start(&[]).await;
+    gone.shutdown().await;
+    gone.local_addr()
+}
+
+/// Whether it is not done yet, after all that it can do without waiting.
+async fn is_pending(future: impl Future) -> bool {
+    tokio::select! {
+        biased;
+        _ = future => false,
+        () = std::future::ready(()) => true,
+    }
+}
+
+#[tokio::test]
+async fn j1_a_start_that_may_fail_fails_when_no_seed_answers_and_leaves_nothing_behind() {
+    let seed = nobody().await.to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let fails = || builder().data_dir(folder.path()).seeds([&seed]);
+    let error = soon("the failure", fails().join_policy(JoinPolicy::Fail(SHORT)).start()).await;
+    assert!(matches!(error, Err(StartError::NotJoined)), "{error:?}");
+    // The lock of the folder is free again.
+    let alone = fails().start().await.unwrap();
+    assert_eq!(alone.members().present_count(), 1);
+}
+
+#[tokio::test]
+async fn j1_a_start_that_waits_returns_when_a_seed_answers() {
+    let seed = nobody().await;
+    let waiting = builder().seeds([seed.to_string()]).join_policy(JoinPolicy::Wait).start();
+    let waiting = tokio::spawn(waiting);
+    tokio::time::sleep(SHORT).await;
+    assert!(!waiting.is_finished());
+    let _late = builder().listen(seed).start().await.unwrap();
+    let joined = soon("the start", waiting).await.unwrap().unwrap();
+    assert!(!is_pending(joined.joined()).await);
+    soon("it is ready", joined.ready()).await.unwrap();
+    assert_eq!(joined.members().present_count(), 2);
+}
+
+#[tokio::test]
+async fn j1_a_start_in_time_or_without_seeds_does_not_fail() {
+    let policy = || JoinPolicy::Fail(support::PATIENCE);
+    let first = builder().join_policy(policy()).start().await.unwrap();
+    let seed = first.local_addr().to_string();
+    let second = builder().seeds([seed]).join_policy(policy()).start();
+    assert!(soon("the start", second).await.is_ok());
+}
+
+#[test]
+fn j1_a_thread_that_may_fail_fails_too() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let seed = runtime.block_on(nobody()).to_string();
+    let error = builder().seeds([seed]).join_policy(JoinPolicy::Fail(SHORT)).start_thread();
+    assert!(matches!(error, Err(StartError::NotJoined)), "{error:?}");
+    let alone = builder().join_policy(JoinPolicy::Wait).start_thread().unwrap();
+    block_on(alone.ready()).unwrap();
+}
+
+#[tokio::test]
+async fn j1_a_running_node_joins_by_the_same_policies() {
+    let (node, seed) = (start(&[]).await, nobody().await.to_string());
+    let fails = soon("the failure", node.join_with(JoinPolicy::Fail(SHORT), [&seed])).await;
+    assert_eq!(fails, Err(CommandError::NotJoined));
+    assert_eq!(node.members().present_count(), 1, "it runs on");
+
+    node.join([&seed]).await.unwrap();
+    assert!(is_pending(node.joined()).await);
+    let waiting = {
+        let (node, seed) = (node.clone(), seed.clone());
+        tokio::spawn(async move { node.join_with(JoinPolicy::Wait, [seed]).await })
+    };
+    tokio::time::sleep(SHORT).await;
+    assert!(!waiting.is_finished());
+    node.leave().await.unwrap();
+    let left = soon("the end of the wait", waiting).await.unwrap();
+    assert_eq!(left, Err(CommandError::NotJoined), "a leave ends the goal");
+
+    let other = start(&[]).await;
+    let joins = node.join_with(JoinPolicy::Wait, [other.local_addr().to_string()]);
+    assert_eq!(soon("the join", joins).await, Ok(()));
+}
+
+#[tokio::test]
+async fn ready_means_joined_enough_members_and_the_whole_table() {
+    let first = builder().min_members(3).start().await.unwrap();
+    assert!(is_pending(first.ready()).await, "alone it is not enough");
+    let second = builder().seeds([first.local_addr().to_string()]).start().await.unwrap();
+    soon("the second is ready with two", second.ready()).await.unwrap();
+    assert_eq!(second.members().present_count(), 2);
+    assert!(is_pending(first.ready()).await);
+    let _third = start(&[second.local_addr()]).await;
+    soon("the first is ready with three", first.ready()).await.unwrap();
+    assert_eq!(first.members().present_count(), 3);
+
+    let nodes = start_many(20).await;
+    let late = builder().seeds([nodes[7].local_addr().to_string()]).start().await.unwrap();
+    soon("ready", late.ready()).await.unwrap();
+    assert_eq!(late.members().present_count(), 21, "nothing is still to come");
+}
+
+#[tokio::test]
+async fn a_first_node_is_ready_at_once_and_a_stopped_one_never() {
+    let first = start(&[]).await;
+    soon("ready", first.ready()).await.unwrap();
+    let waiting = builder().seeds([nobody().await.to_string()]).start().await.unwrap();
+    assert!(is_pending(waiting.ready()).await);
+    first.shutdown().await;
+    waiting.shutdown().await;
+    for node in [first, waiting] {
+        assert_eq!(soon("an answer", node.ready()).await, Err(CommandError::Stopped));
+        assert_eq!(soon("an answer", node.joined()).await, Err(CommandError::Stopped));
+    }
+}
+
+#[tokio::test]
+async fn j1_a_seed_that_does_not_answer_is_told_once() {
+    let seed = nobody().await;
+    let node = start(&[seed]).await;
+    let mut notices = node.notices();
+    let said = soon("the notice", notices.recv()).await;
+    assert_eq!(said, Some(Notice::SeedUnanswered { seed }));
+    let failed = node.stats().wire.exchanges_failed;
+    until("it was tried again", || node.stats().wire.exchanges_failed >= failed + 2).await;
+    assert_eq!(notices.try_recv(), None);
+    let _late = builder().listen(seed).start().await.unwrap();
+    assert_eq!(soon("the join", notices.recv()).await, Some(Notice::JoinedBy { seed }));
+}
+
+#[tokio::test]
+async fn j1_seeds_that_cannot_be_resolved_are_waited_for() {
+    let node = builder().seeds(["no-such-host.invalid:7"]).start().await.unwrap();
+    let mut notices = node.notices();
+    let said = soon("the notice", notices.recv()).await;
+    assert!(matches!(said, Some(Notice::SeedUnresolved { .. })), "{said:?}");
+    assert!(is_pending(node.joined()).await, "there is a seed, and nobody has answered");
+}

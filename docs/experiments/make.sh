@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# Makes the tables and plots of docs/EXPERIMENTS.md anew: all of them, or those that are named.
+#
+#   docs/experiments/make.sh                  all: some hours
+#   docs/experiments/make.sh detect pause     these
+#   THREADS=1 docs/experiments/make.sh        on one core; no result but those of `scale` changes
+#
+# The text around the tables is written by hand: look whether it still says what they show.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+page=docs/EXPERIMENTS.md
+folder=docs/experiments
+
+names=(detect detect-large interval interval-stuck threshold pause loss churn partition scale known-bugs)
+arguments() {
+    case "$1" in
+        detect) echo detect --nodes 32,128,1000 --runs 200 --seed 1 ;;
+        detect-large) echo detect --nodes 10000 --runs 10 --seed 1 ;;
+        interval) echo interval --grid full --runs 3 --seed 1 ;;
+        interval-stuck) echo interval --grid full --runs 3 --block stuck --seed 1 ;;
+        threshold) echo threshold --blocked 1,8,32 --durations 4096,8192,10240,12288,16384,32768 --runs 20 --seed 1 ;;
+        pause) echo pause --runs 50 --seed 1 ;;
+        loss) echo loss --seed 1 ;;
+        churn) echo churn --seed 1 ;;
+        partition) echo partition --seed 1 ;;
+        scale) echo scale --seed 1 ;;
+        *)
+            echo "no experiment '$1'; there are: ${names[*]}" >&2
+            return 1
+            ;;
+    esac
+}
+
+# Puts a file in the place of what stands between the two marks of a name.
+splice() {
+    grep -qxF "<!-- $1 -->" "$page" && grep -qxF "<!-- end of $1 -->" "$page" || {
+        echo "$page has no place for '$1'" >&2
+        return 1
+    }
+    awk -v from="<!-- $1 -->" -v to="<!-- end of $1 -->" -v file="$2" '
+        $0 == to { inside = 0 }
+        !inside { print }
+        $0 == from { inside = 1; while ((getline line < file) > 0) print line }
+    ' "$page" >"$page.new"
+    mv "$page.new" "$page"
+}
+
+known_bugs() {
+    local command="cargo test --release --locked -p swim-sim --test known_bugs -- --nocapture --test-threads 1"
+    printf '\n```sh\n%s\n```\n\n| bug put back | found by seed |\n|---|---:|\n' "$command"
+    $command 2>&1 | awk '
+        /^test .* \.\.\. / { name = $2; gsub("_", " ", name); sub(" (is|are) found", "", name) }
+        match($0, /Some\([0-9]+\)/) { print "| " name " | " substr($0, RSTART + 5, RLENGTH - 6) " |" }
+    '
+    echo
+}
+
+cargo build --release --locked -p swim-sim
+text=$(mktemp)
+trap 'rm -f "$text"' EXIT
+[ $# -gt 0 ] || set -- "${names[@]}"
+for name in "$@"; do
+    echo "== $name"
+    if [ "$name" = known-bugs ]; then
+        known_bugs >"$text"
+    else
+        words=$(arguments "$name")
+        files="--json $folder/$name.json --svg $folder/$name.svg"
+        {
+            printf '\n```sh\nswim-sim %s\n```\n\n' "$words"
+            # shellcheck disable=SC2086
+            cargo run --release --locked --quiet -p swim-sim -- $words $files --threads "${THREADS:-0}"
+        } >"$text"
+    fi
+    splice "$name" "$text"
+done
