@@ -7,6 +7,11 @@ use std::time::Duration;
 use swim_sim::{Cluster, HostIx, Options, Seen};
 use swimmer::{Config, Profile, State};
 
+/// A node with a thread for each task, as memberlist is, has no guard against its own standstill.
+fn plain(profile: Profile) -> Config {
+    Config::builder(profile).plain().build().unwrap()
+}
+
 fn cluster(config: Config) -> Cluster {
     let mut cluster = Cluster::new(Options::new(3, config));
     cluster.warm(8);
@@ -21,7 +26,7 @@ fn probes(cluster: &Cluster, ix: HostIx) -> u64 {
 #[test]
 fn a_stuck_member_begins_one_probe_and_a_blocked_one_goes_on() {
     for (stuck, expected) in [(true, 1..=1), (false, 3..=9)] {
-        let mut cluster = cluster(Config::preset(Profile::Lan));
+        let mut cluster = cluster(plain(Profile::Lan));
         let (ix, before) = (HostIx(0), probes(&cluster, HostIx(0)));
         match stuck {
             true => cluster.stick(ix),
@@ -35,7 +40,7 @@ fn a_stuck_member_begins_one_probe_and_a_blocked_one_goes_on() {
 
 #[test]
 fn a_stuck_member_accuses_whom_it_was_about_to_probe_when_it_goes_on() {
-    let mut cluster = cluster(Config::preset(Profile::Lan));
+    let mut cluster = cluster(plain(Profile::Lan));
     cluster.stick(HostIx(0));
     cluster.run_for(Duration::from_secs(3)).unwrap();
     cluster.take_observations();
@@ -54,7 +59,7 @@ fn a_stuck_member_accuses_whom_it_was_about_to_probe_when_it_goes_on() {
 
 #[test]
 fn the_suspicions_of_a_stuck_member_run_out() {
-    let mut cluster = cluster(Config::preset(Profile::Fast));
+    let mut cluster = cluster(plain(Profile::Fast));
     // It takes the dead for suspect, and is stuck before the time is up.
     cluster.crash(HostIx(7));
     let suspects = |c: &Cluster| c.sees(HostIx(0), HostIx(7)) == Some(State::Suspect);
