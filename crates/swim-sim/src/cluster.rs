@@ -75,6 +75,9 @@ impl Options {
     }
 }
 
+/// More steps than this at one moment are no work any more, but somebody who goes round in circles.
+const STEPS_AT_ONCE_MAX: u64 = 1_000_000;
+
 /// Names a host of the simulation; they are numbered from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HostIx(pub u32);
@@ -181,6 +184,8 @@ pub struct Cluster {
     broadcasts: u64,
     violation: Option<Violation>,
     steps: u64,
+    /// How many they were when time went on last.
+    steps_before: u64,
 }
 
 impl Cluster {
@@ -213,6 +218,7 @@ impl Cluster {
             broadcasts: 0,
             violation: None,
             steps: 0,
+            steps_before: 0,
             options,
         }
     }
@@ -372,6 +378,12 @@ impl Cluster {
 
     fn step(&mut self) -> Result<(), Violation> {
         let Some((at, happening)) = self.queue.pop() else { return Ok(()) };
+        if at > self.now {
+            self.steps_before = self.steps;
+        } else if self.steps - self.steps_before > STEPS_AT_ONCE_MAX {
+            let what = format!("time stands still in {happening:?}");
+            return Err(Violation { seed: self.options.seed, at, what });
+        }
         self.now = at;
         match happening {
             Happening::Wake { host, life } => self.on_wake(host, life),
@@ -398,7 +410,7 @@ impl Cluster {
             // It is looked after when it goes on.
             return;
         }
-        let local = host.skew.local(now);
+        let (local, clocks) = (host.skew.local(now), host.clocks(now));
         if local < host.wake_at {
             self.arm(ix);
             return;
@@ -407,7 +419,7 @@ impl Cluster {
         if let Some(node) = &mut host.node {
             match stuck {
                 true => node.handle_timeout_stuck(local),
-                false => node.handle_timeout(local),
+                false => node.handle_timeout(clocks),
             }
             self.after(ix);
         }
@@ -486,7 +498,7 @@ impl Cluster {
 
     fn feed(&mut self, ix: u32, input: Input) {
         let host = &mut self.hosts[ix as usize];
-        let local = host.skew.local(self.now);
+        let (local, clocks) = (host.skew.local(self.now), host.clocks(self.now));
         let Some(node) = &mut host.node else { return };
         self.transcript.absorb_word(self.now.as_micros() ^ u64::from(ix) << 40);
         match input {
@@ -495,7 +507,7 @@ impl Cluster {
                 if let Some(checker) = &mut self.checker {
                     checker.before_datagram(node, from, &bytes);
                 }
-                node.handle_datagram(local, from, &mut bytes);
+                node.handle_datagram(clocks, from, &mut bytes);
                 if let Some(checker) = &mut self.checker {
                     checker.after_input(node);
                 }
@@ -509,7 +521,7 @@ impl Cluster {
                 if let Some(checker) = &mut self.checker {
                     checker.before_request(node, &frame);
                 }
-                node.handle_request(local, from, id, &mut frame);
+                node.handle_request(clocks, from, id, &mut frame);
                 if let Some(checker) = &mut self.checker {
                     checker.after_input(node);
                 }
@@ -522,7 +534,7 @@ impl Cluster {
                 if let (Some(checker), Some(frame)) = (&mut self.checker, &reply) {
                     checker.before_reply(node, frame);
                 }
-                node.handle_reply(local, exchange, reply.as_deref_mut());
+                node.handle_reply(clocks, exchange, reply.as_deref_mut());
             }
         }
         // As the driver does: what is due is done after the input that has woken the node.
@@ -530,7 +542,7 @@ impl Cluster {
         if local >= host.wake_at
             && let Some(node) = &mut host.node
         {
-            node.handle_timeout(local);
+            node.handle_timeout(clocks);
         }
         self.after(ix);
     }

@@ -5,8 +5,10 @@
 //! ```text
 //! crash h2                         its process ends without a word
 //! restart h2 [lost] [moved|back]   it starts; without its data; at another port, or at its first
-//! pause h2 | block h2 | resume h2  it stands still | nothing goes in or out | it goes on
+//! pause h2 | resume h2             it stands still | it goes on
+//! block h2 | stick h2              nothing goes in or out | its first message holds up all others
 //! jump h2 1h                       its clock leaps forward
+//! clock h2 forward|back 3s         its wall clock is set
 //! inbox h2 16                      so much waits for it while it stands still; more is lost
 //! leave h2 | join h2
 //! metadata h2 7 | broadcast h2
@@ -45,10 +47,16 @@ pub enum Fault {
     Pause(HostIx),
     /// Nothing goes in or out of it.
     Block(HostIx),
+    /// Its senders and receivers stand still, each with its first message.
+    Stick(HostIx),
     /// It goes on.
     Resume(HostIx),
     /// Its clock leaps forward by so much.
     Jump(HostIx, Duration),
+    /// Its wall clock is set forward by so much.
+    ClockForward(HostIx, Duration),
+    /// Its wall clock is set back by so much.
+    ClockBack(HostIx, Duration),
     /// So many packets wait for it while it stands still; more are lost.
     Inbox(HostIx, u32),
     /// It leaves gently.
@@ -108,8 +116,11 @@ impl Fault {
             | Self::Restart(a, ..)
             | Self::Pause(a)
             | Self::Block(a)
+            | Self::Stick(a)
             | Self::Resume(a)
             | Self::Jump(a, _)
+            | Self::ClockForward(a, _)
+            | Self::ClockBack(a, _)
             | Self::Inbox(a, _)
             | Self::Leave(a)
             | Self::Join(a)
@@ -137,8 +148,11 @@ impl Fault {
             Self::Restart(ix, data, place) => cluster.restart(ix, data, place, &seeds(cluster)),
             Self::Pause(ix) => cluster.pause(ix),
             Self::Block(ix) => cluster.block(ix),
+            Self::Stick(ix) => cluster.stick(ix),
             Self::Resume(ix) => cluster.resume(ix),
             Self::Jump(ix, by) => cluster.jump_clock(ix, by),
+            Self::ClockForward(ix, by) => cluster.step_wall_clock(ix, by.as_micros() as i64),
+            Self::ClockBack(ix, by) => cluster.step_wall_clock(ix, -(by.as_micros() as i64)),
             Self::Inbox(ix, packets) => cluster.limit_inbox(ix, packets),
             Self::Leave(ix) => cluster.leave(ix),
             Self::Join(ix) => cluster.join(ix, &seeds(cluster)),
@@ -190,9 +204,7 @@ impl Cluster {
         self.links.default = Conditions::LAN;
         self.heal();
         for host in self.hosts() {
-            if matches!(self.condition(host), Condition::Paused | Condition::Blocked) {
-                self.resume(host);
-            }
+            self.resume(host);
             if self.is_twin(host) && self.condition(host) != Condition::Down {
                 self.crash(host);
             }
@@ -219,7 +231,10 @@ impl fmt::Display for Fault {
             Self::Pause(ix) => write!(f, "pause {ix}"),
             Self::Block(ix) => write!(f, "block {ix}"),
             Self::Resume(ix) => write!(f, "resume {ix}"),
+            Self::Stick(ix) => write!(f, "stick {ix}"),
             Self::Jump(ix, by) => write!(f, "jump {ix} {}", Span(by)),
+            Self::ClockForward(ix, by) => write!(f, "clock {ix} forward {}", Span(by)),
+            Self::ClockBack(ix, by) => write!(f, "clock {ix} back {}", Span(by)),
             Self::Inbox(ix, packets) => write!(f, "inbox {ix} {packets}"),
             Self::Leave(ix) => write!(f, "leave {ix}"),
             Self::Join(ix) => write!(f, "join {ix}"),
@@ -259,7 +274,9 @@ impl FromStr for Fault {
             "pause" => Self::Pause(words.host()?),
             "block" => Self::Block(words.host()?),
             "resume" => Self::Resume(words.host()?),
+            "stick" => Self::Stick(words.host()?),
             "jump" => Self::Jump(words.host()?, words.span()?),
+            "clock" => read_clock(&mut words)?,
             "inbox" => Self::Inbox(words.host()?, words.value("a number of packets")?),
             "leave" => Self::Leave(words.host()?),
             "join" => Self::Join(words.host()?),
@@ -295,6 +312,15 @@ fn read_restart(words: &mut Words<'_>) -> Result<Fault, TextError> {
         () => Place::Same,
     };
     Ok(Fault::Restart(host, data, place))
+}
+
+fn read_clock(words: &mut Words<'_>) -> Result<Fault, TextError> {
+    let host = words.host()?;
+    match words.word("`forward` or `back`")? {
+        "forward" => Ok(Fault::ClockForward(host, words.span()?)),
+        "back" => Ok(Fault::ClockBack(host, words.span()?)),
+        other => Err(TextError::new(format!("a clock is not set `{other}`"))),
+    }
 }
 
 fn read_isolation(words: &mut Words<'_>) -> Isolation {
@@ -384,7 +410,10 @@ mod tests {
             "pause h1",
             "block h1",
             "resume h1",
+            "stick h1",
             "jump h1 2h",
+            "clock h1 forward 3s",
+            "clock h1 back 1.5s",
             "inbox h1 16",
             "leave h0",
             "join h0",

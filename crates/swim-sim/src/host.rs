@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use swim_membership::Instant;
+use swim_membership::{Instant, Now};
 use swim_proto::NodeId;
 use swimmer::node::{ExchangeId, Node, RequestId, SavedState};
 
@@ -12,6 +12,8 @@ use swimmer::node::{ExchangeId, Node, RequestId, SavedState};
 pub(crate) const INBOX_MAX: usize = 4_096;
 /// The port of a host's first life; each new address is one further.
 const PORT: u16 = 7_000;
+/// What wall clocks show at the simulation's start.
+const UNIX_START: Duration = Duration::from_secs(1_600_000_000);
 
 /// What can happen to the process of a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +121,8 @@ pub(crate) struct Host {
     pub(crate) inbox_max: usize,
     /// Whether its identity is another host's.
     pub(crate) twin: bool,
+    /// Microseconds by which its wall clock is wrong.
+    pub(crate) wall_ahead: i64,
     /// What was given to it at its start, for the next one.
     pub(crate) metadata: Vec<u8>,
     pub(crate) seeds: Vec<SocketAddr>,
@@ -147,11 +151,19 @@ impl Host {
             uplink_free_at: Instant::ZERO,
             inbox_max: INBOX_MAX,
             twin: false,
+            wall_ahead: 0,
             metadata: Vec::new(),
             seeds: Vec::new(),
             saved: SavedState::default(),
             saving: None,
         }
+    }
+
+    /// What its clocks show. The wall clock is kept right by others, so it does not drift.
+    pub(crate) fn clocks(&self, now: Instant) -> Now {
+        let unix = (UNIX_START.as_micros() as u64 + now.as_micros())
+            .saturating_add_signed(self.wall_ahead);
+        Now { monotonic: self.skew.local(now), unix: Duration::from_micros(unix) }
     }
 
     /// Whether somebody listens at this port of the host.

@@ -308,6 +308,9 @@ impl Membership {
 
     /// When [`handle_timeout_stuck`](Self::handle_timeout_stuck) is wanted.
     pub fn deadline_stuck(&self) -> Instant {
+        if self.local.state == State::Left {
+            return Instant::NEVER;
+        }
         let suspicion = self.suspicions.first().map_or(Instant::NEVER, |(at, _)| at);
         let probe_at = if self.probes.is_empty() { self.probe_at } else { Instant::NEVER };
         suspicion.min(probe_at).min(self.probes.answers_deadline())

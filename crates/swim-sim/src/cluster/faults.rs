@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use rand::RngExt;
-use swim_membership::Instant;
+use swim_membership::{Instant, Now};
 use swimmer::node::SavedState;
 
 use super::{Cluster, HostIx};
@@ -87,6 +87,11 @@ impl Cluster {
         self.arm(ix.0);
     }
 
+    /// A host's wall clock is set forward, or back, by so many microseconds.
+    pub fn step_wall_clock(&mut self, ix: HostIx, micros: i64) {
+        self.hosts[ix.0 as usize].wall_ahead += micros;
+    }
+
     /// So many packets wait for a host while it stands still; more are lost.
     pub fn limit_inbox(&mut self, ix: HostIx, packets: u32) {
         self.hosts[ix.0 as usize].inbox_max = packets as usize;
@@ -139,7 +144,7 @@ impl Cluster {
         }
         self.transcript.event(self.now, format_args!("h{} goes on", ix.0));
         host.condition = Condition::Running;
-        let local = host.skew.local(self.now);
+        let (local, clocks) = (host.skew.local(self.now), host.clocks(self.now));
         for held in std::mem::take(&mut host.outbox) {
             self.send_held(ix.0, held);
         }
@@ -149,7 +154,7 @@ impl Cluster {
         if local >= host.wake_at
             && let Some(node) = &mut host.node
         {
-            node.handle_timeout(local);
+            node.handle_timeout(clocks);
         }
         self.after(ix.0);
         let waiting = std::mem::take(&mut self.hosts[ix.0 as usize].inbox);
@@ -199,9 +204,9 @@ impl Cluster {
         });
     }
 
-    fn command(&mut self, ix: HostIx, run: impl FnOnce(&mut swimmer::node::Node, Instant)) {
+    fn command(&mut self, ix: HostIx, run: impl FnOnce(&mut swimmer::node::Node, Now)) {
         let host = &mut self.hosts[ix.0 as usize];
-        let local = host.skew.local(self.now);
+        let clocks = host.clocks(self.now);
         // A process that stands still takes no commands either.
         if host.condition == Condition::Paused {
             return;
@@ -210,7 +215,7 @@ impl Cluster {
             if let Some(checker) = &mut self.checker {
                 checker.on_command(ix.0);
             }
-            run(node, local);
+            run(node, clocks);
             self.after(ix.0);
         }
     }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use rand::RngExt;
-use swim_membership::{Instant, Table};
+use swim_membership::{Instant, Now, Table};
 use swim_proto::{NodeId, Record, RecordFields, Versions};
 use swimmer::node::{Node, Settings};
 
@@ -38,14 +38,14 @@ impl Cluster {
     }
 
     pub(super) fn start_with(&mut self, ix: HostIx, seeds: Vec<SocketAddr>) {
-        let (mut node, local) = self.new_node(ix);
-        node.join(local, &seeds);
+        let (mut node, clocks) = self.new_node(ix);
+        node.join(clocks, &seeds);
         self.hosts[ix.0 as usize].seeds = seeds;
         self.transcript.event(self.now, format_args!("h{} starts", ix.0));
         self.run_node(ix, node);
     }
 
-    fn new_node(&mut self, ix: HostIx) -> (Node, Instant) {
+    fn new_node(&mut self, ix: HostIx) -> (Node, Now) {
         let seed = self.rng.random();
         let host = &self.hosts[ix.0 as usize];
         let mut settings = Settings::new(host.id, self.name.clone(), host.address);
@@ -53,12 +53,12 @@ impl Cluster {
         settings.metadata.clone_from(&host.metadata);
         settings.seed = seed;
         settings.saved = Some(host.saved.clone());
-        let local = host.skew.local(self.now);
-        let mut node = Node::new(settings, local).expect("simulated hosts have proper records");
+        let clocks = host.clocks(self.now);
+        let mut node = Node::new(settings, clocks).expect("simulated hosts have proper records");
         if let Some(bug) = self.options.bug {
             node.put_back(bug);
         }
-        (node, local)
+        (node, clocks)
     }
 
     fn run_node(&mut self, ix: HostIx, node: Node) {
@@ -87,8 +87,8 @@ impl Cluster {
         let members = self.hosts[first.0 as usize..].iter().map(|host| (host.id, record(host)));
         let table = Table::of_alive(self.name.tag(), self.options.seed, members);
         for ix in (first.0..self.len()).map(HostIx) {
-            let (mut node, local) = self.new_node(ix);
-            node.adopt(local, &table);
+            let (mut node, clocks) = self.new_node(ix);
+            node.adopt(clocks, &table);
             self.run_node(ix, node);
         }
         first

@@ -15,7 +15,7 @@ use crate::lie::Lie;
 use crate::link::{Conditions, Tampering};
 
 /// All that can happen, what should happen more often more than once.
-const MENU: [fn(&mut Draw); 30] = [
+const MENU: [fn(&mut Draw); 32] = [
     Draw::crash,
     Draw::crash_and_restart,
     Draw::crash_and_restart,
@@ -25,8 +25,10 @@ const MENU: [fn(&mut Draw); 30] = [
     Draw::pause,
     Draw::pause_many,
     Draw::block,
+    Draw::stick,
     Draw::overflow,
     Draw::jump,
+    Draw::wall_clock,
     Draw::leave,
     Draw::leave_and_join,
     Draw::metadata,
@@ -252,6 +254,12 @@ impl Draw {
         self.later(after, Fault::Resume(host));
     }
 
+    fn stick(&mut self) {
+        let (host, after) = (self.host(), self.some_time());
+        self.now(Fault::Stick(host));
+        self.later(after, Fault::Resume(host));
+    }
+
     /// It stands still with little room for what comes.
     fn overflow(&mut self) {
         let (host, after, packets) = (self.host(), self.some_time(), self.rng.random_range(0..12));
@@ -270,6 +278,20 @@ impl Draw {
         };
         let host = self.host();
         self.now(Fault::Jump(host, Duration::from_secs(seconds)));
+    }
+
+    /// Set by an operator, or by who keeps clocks right.
+    fn wall_clock(&mut self) {
+        let millis = match self.rng.random_range(0..2) {
+            0 => self.rng.random_range(1..5_000),
+            _ => self.rng.random_range(5_000..7_200_000),
+        };
+        let (host, by) = (self.host(), Duration::from_millis(millis));
+        let fault = match self.rng.random_range(0..2) {
+            0 => Fault::ClockForward(host, by),
+            _ => Fault::ClockBack(host, by),
+        };
+        self.now(fault);
     }
 
     fn leave(&mut self) {
