@@ -168,6 +168,7 @@ impl Membership {
     pub fn adopt(&mut self, now: Instant, table: &Table) {
         self.table = table.clone();
         self.table.take_out(self.local.id, &mut self.rng);
+        self.keeping.on_changed();
         self.arm_probe(now);
     }
 
