@@ -394,8 +394,8 @@ impl Node {
             }
             EventKind::Left => Event::Left(member),
             EventKind::Updated => Event::Updated(member),
-            EventKind::Isolated => Event::Isolated,
-            EventKind::Healed => Event::Healed,
+            EventKind::Isolated => Event::Isolated(member),
+            EventKind::Healed => Event::Healed(member),
             EventKind::Conflict { other } => Event::Conflict { local: member, other },
         };
         self.pending.push_back(Pending::Event(event));
