@@ -145,7 +145,7 @@ fn a_comparison_of_equal_tables_allocates_no_more_than_the_round_it_is() {
     let count = measure(|| pair.run(Duration::from_secs(60))).count_total;
     let comparisons = asked(&pair) - before;
     assert!((3..=5).contains(&comparisons), "two nodes, every 30 s: {comparisons}");
-    assert_eq!(count, comparisons);
+    assert!(count <= comparisons, "{count} allocations in {comparisons} comparisons");
 }
 
 #[test]

@@ -198,6 +198,7 @@ impl Membership {
         self.table = table.clone();
         self.table.take_out(self.local.id);
         self.order.adopt(&self.table);
+        self.keeping.on_changed();
         self.arm_probe(now);
     }
 

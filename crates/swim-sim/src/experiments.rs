@@ -71,23 +71,22 @@ impl Common {
 pub(crate) struct Report {
     /// For the terminal.
     pub(crate) tables: Vec<Table>,
-    json: serde_json::Value,
+    /// One object for each row.
+    json: Vec<String>,
     figure: Figure,
 }
 
 impl Report {
-    fn new(tables: Vec<Table>, rows: impl serde::Serialize, figure: Figure) -> Self {
-        let json = serde_json::to_value(rows).expect("rows have no keys but strings");
-        Self { tables, json, figure }
+    fn new(tables: Vec<Table>, rows: &[impl serde::Serialize], figure: Figure) -> Self {
+        let object = |row| serde_json::to_string(row).expect("rows have no keys but strings");
+        Self { tables, json: rows.iter().map(object).collect(), figure }
     }
 
     /// Writes the files that were asked for.
     pub(crate) fn write_files(&self, common: &Common) -> anyhow::Result<()> {
         if let Some(file) = &common.json {
             // One row a line, so that two results can be compared by eye and by diff.
-            let rows = self.json.as_array().map_or(&[][..], Vec::as_slice);
-            let lines: Vec<String> = rows.iter().map(|row| format!("  {row}")).collect();
-            let text = format!("[\n{}\n]\n", lines.join(",\n"));
+            let text = format!("[\n  {}\n]\n", self.json.join(",\n  "));
             fs::write(file, text).with_context(|| format!("writing {}", file.display()))?;
         }
         if let Some(file) = &common.svg {

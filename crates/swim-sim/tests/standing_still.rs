@@ -7,7 +7,7 @@ use std::time::Duration;
 use swim_sim::{Cluster, HostIx, Options, Seen};
 use swimmer::{Config, Profile, State};
 
-/// As they were first measured: by rounds of one's own, and with nothing that spares the others.
+/// A node with a thread for each task, as memberlist is, has no guard against its own standstill.
 fn plain(profile: Profile) -> Config {
     Config::builder(profile).plain().build().unwrap()
 }

@@ -85,6 +85,8 @@ impl JsonWriter {
                 payload = Some(STANDARD.encode(bytes));
                 ("message", from)
             }
+            Event::Isolated(local) => ("isolated", local),
+            Event::Healed(local) => ("healed", local),
             Event::Conflict { local, other: address } => {
                 other = Some(address.to_string());
                 ("conflict", local)

@@ -139,6 +139,10 @@ fn describe(event: &Event, view: &View) -> (&'static str, &'static str, String) 
             let text = escape(&String::from_utf8_lossy(payload));
             ("message", BLUE, format!("{}, {how}: {text}", title(from)))
         }
+        Event::Isolated(_) => {
+            ("isolated", RED, "this node hears from nobody, and judges nobody for a while".into())
+        }
+        Event::Healed(_) => ("healed", GREEN, "this node hears from others again".into()),
         Event::Conflict { other, .. } => {
             ("conflict", RED, format!("another process uses this node's host key, at {other}"))
         }

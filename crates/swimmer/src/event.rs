@@ -34,10 +34,11 @@ pub enum Event {
         /// What it says.
         payload: Arc<[u8]>,
     },
-    /// This node hears from nobody: it may be cut off, and holds nobody dead for a while.
-    Isolated,
-    /// It hears from others again.
-    Healed,
+    /// This node, the member, hears from nobody: it may be cut off, and holds nobody dead for a
+    /// while (S5).
+    Isolated(Member),
+    /// This node, the member, hears from others again.
+    Healed(Member),
     /// Another process uses this node's id.
     Conflict {
         /// This node, with its own address.

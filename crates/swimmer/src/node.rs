@@ -26,6 +26,7 @@ mod exchanges;
 mod inputs;
 mod output;
 mod pack;
+mod round;
 mod stats;
 mod sync;
 mod told;
@@ -104,7 +105,7 @@ enum Pending {
     User { to: SocketAddr, payload: Vec<u8> },
     Ask { to: SocketAddr, ask: Ask },
     UserExchange { id: SendId, to: SocketAddr, payload: Vec<u8> },
-    Continue(sync::Next),
+    Continue(round::Next),
     Reply { id: RequestId, frame: Vec<u8> },
     Event(Event),
     Notice(Notice),
@@ -393,8 +394,8 @@ impl Node {
             }
             EventKind::Left => Event::Left(member),
             EventKind::Updated => Event::Updated(member),
-            EventKind::Isolated => Event::Isolated,
-            EventKind::Healed => Event::Healed,
+            EventKind::Isolated => Event::Isolated(member),
+            EventKind::Healed => Event::Healed(member),
             EventKind::Conflict { other } => Event::Conflict { local: member, other },
         };
         self.pending.push_back(Pending::Event(event));

@@ -281,7 +281,7 @@ fn report(args: &Args, jobs: &[Job], found: Vec<Found>) -> Report {
         rows.push(row);
     }
     let figure = figure(args, &rows);
-    Report::new(vec![table], rows, figure)
+    Report::new(vec![table], &rows, figure)
 }
 
 fn row(job: &Job, found: &[Found]) -> Row {

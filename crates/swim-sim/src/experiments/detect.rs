@@ -216,7 +216,7 @@ fn report(args: &Args, found: &[Found]) -> Report {
         });
     }
     let figure = figure(&args.common, &rows);
-    Report::new(vec![table], rows, figure)
+    Report::new(vec![table], &rows, figure)
 }
 
 fn figure(common: &Common, rows: &[Row]) -> Figure {

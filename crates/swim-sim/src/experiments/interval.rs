@@ -298,5 +298,5 @@ fn report(args: &Args, jobs: &[Job], found: &[Tally]) -> Report {
         panels.push(panel);
     }
     let title = format!("Lifeguard's Interval experiment, {} members", args.nodes);
-    Report::new(tables, rows, Figure::new(title, panels))
+    Report::new(tables, &rows, Figure::new(title, panels))
 }

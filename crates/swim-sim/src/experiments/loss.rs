@@ -263,7 +263,7 @@ fn report(args: &Args, jobs: &[Job], found: Vec<Found>) -> Report {
         rows.push(row);
     }
     let figure = figure(args, &rows);
-    Report::new(vec![of_all, of_few], rows, figure)
+    Report::new(vec![of_all, of_few], &rows, figure)
 }
 
 fn row(job: &Job, args: &Args, found: &[Found]) -> Row {

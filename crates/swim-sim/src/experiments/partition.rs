@@ -285,7 +285,7 @@ fn report(args: &Args, jobs: &[Job], found: &[Found]) -> Report {
         rows.push(row);
     }
     let figure = figure(args, &rows);
-    Report::new(vec![parts, crashes], rows, figure)
+    Report::new(vec![parts, crashes], &rows, figure)
 }
 
 fn row(job: &Job, args: &Args, found: &[Found]) -> Row {

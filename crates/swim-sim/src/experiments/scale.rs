@@ -191,7 +191,7 @@ fn report(args: &Args, rows: Vec<Row>) -> Report {
         ]);
     }
     let figure = figure(args, &rows);
-    Report::new(vec![cost, engine], rows, figure)
+    Report::new(vec![cost, engine], &rows, figure)
 }
 
 fn figure(args: &Args, rows: &[Row]) -> Figure {

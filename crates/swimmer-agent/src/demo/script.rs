@@ -126,9 +126,11 @@ impl Script<'_> {
     }
 
     fn restart(&mut self, name: &str) -> Result<(), String> {
-        self.say(&format!("Starting {name} again: the same host key, another port."));
+        self.say(&format!(
+            "Starting {name} again: the same data folder, another port, and no seed to join by."
+        ));
         let started = Instant::now();
-        let node = DemoNode::start(name, self.folder, Some(self.nodes[0].address()))?;
+        let node = DemoNode::start(name, self.folder, None)?;
         self.nodes.push(node);
         self.watch(&format!("{name} restarted: all see all"), started, Views::all_see_all);
         Ok(())

@@ -99,7 +99,7 @@ impl Mirror {
         Self::with_events_max(local, EVENTS_MAX)
     }
 
-    fn with_events_max(local: Member, events_max: usize) -> Self {
+    pub(super) fn with_events_max(local: Member, events_max: usize) -> Self {
         let state = Mutex::new(State {
             local,
             members: BTreeMap::new(),

@@ -105,3 +105,154 @@ impl Subscription {
         Update { seq: snapshot.seq(), change: Change::Resync(snapshot) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::net::SocketAddr;
+
+    use quickcheck::{Arbitrary, Gen, QuickCheck};
+    use swim_membership::Instant;
+    use swim_proto::{
+        Accusers, BincodeCodec, ClusterName, Codec, Datagram, Incarnation, NodeId, Part,
+        RecordFields, State, Subject, TinyId, Versions,
+    };
+
+    use super::*;
+    use crate::Member;
+    use crate::node::{Node, Output, Settings};
+
+    /// Few events are kept, so that the reader misses many.
+    const EVENTS_MAX: usize = 4;
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        /// Gossip about so many members: who, in which incarnation, what, from how many addresses.
+        Hear(Vec<(u8, u8, u8)>),
+        /// The reader takes so many changes.
+        Read(u8),
+    }
+
+    impl Arbitrary for Step {
+        fn arbitrary(g: &mut Gen) -> Self {
+            if u8::arbitrary(g) % 4 == 0 {
+                return Self::Read(u8::arbitrary(g) % 8);
+            }
+            let count = u8::arbitrary(g) % 6;
+            let say = |_| (u8::arbitrary(g) % 5, u8::arbitrary(g) % 12, u8::arbitrary(g));
+            Self::Hear((0..count).map(say).collect())
+        }
+    }
+
+    fn settings() -> Settings {
+        let address = "192.0.2.100:1".parse().unwrap();
+        let cluster = ClusterName::new("test").unwrap();
+        Settings::new(NodeId::from_bytes([100; 16]), cluster, address)
+    }
+
+    fn gossip(says: &[(u8, u8, u8)]) -> Vec<u8> {
+        let mut codec = BincodeCodec::new(ClusterName::new("test").unwrap());
+        let (mut out, limit) = (Vec::new(), 1_400);
+        codec.begin_datagram(&Datagram::Gossip, limit, &mut out).unwrap();
+        for &(who, number, what) in says {
+            let id = NodeId::from_bytes([who + 1; 16]);
+            let (subject, incarnation) = (Subject::Full(id), Incarnation(number.into()));
+            let accusers = Accusers::from_iter([TinyId(7)]);
+            let record = RecordFields {
+                address: SocketAddr::from(([192, 0, 2, who + 1], 1 + u16::from(what / 64))),
+                versions: Versions::default(),
+                name: "",
+                metadata: &[],
+                later: &[],
+            };
+            let record = record.build().unwrap();
+            let part = match what % 4 {
+                0 => Part::Suspect { subject, incarnation, accusers },
+                1 => Part::Dead { subject, incarnation, accusers },
+                2 => Part::Left { subject, incarnation },
+                _ => Part::Alive { id, incarnation, record: record.as_bytes() },
+            };
+            let _ = codec.push(&part, limit, &mut out);
+        }
+        codec.finish(&mut out);
+        out
+    }
+
+    /// Those present, as far as users are told of each change: who, in which state, where.
+    fn present<'a>(
+        members: impl Iterator<Item = &'a Member>,
+    ) -> BTreeMap<NodeId, (State, SocketAddr)> {
+        let present = members.filter(|member| member.state.is_present());
+        present.map(|member| (member.id, (member.state, member.address))).collect()
+    }
+
+    /// A reader by the book. Returns whether there was a change to read.
+    fn read(subscription: &mut Subscription, view: &mut BTreeMap<NodeId, Member>) -> bool {
+        let Some(update) = subscription.try_recv() else { return false };
+        match update.change {
+            Change::Event(
+                Event::Joined(member)
+                | Event::Up(member)
+                | Event::Suspected(member)
+                | Event::Down(member, _)
+                | Event::Left(member)
+                | Event::Updated(member),
+            ) => drop(view.insert(member.id, member)),
+            Change::Event(_) => {}
+            Change::Resync(snapshot) => {
+                let members = snapshot.members().iter();
+                *view = members.map(|member| (member.id, member.clone())).collect();
+            }
+        }
+        true
+    }
+
+    #[test]
+    fn every_reader_that_handles_resync_ends_with_the_nodes_own_view() {
+        fn law(steps: Vec<Step>) -> bool {
+            let mut node = Node::new(settings(), Instant::ZERO).unwrap();
+            let mirror = Arc::new(Mirror::with_events_max(node.local(), EVENTS_MAX));
+            let mut subscription = Subscription::new(Arc::clone(&mirror));
+            let mut view = BTreeMap::new();
+            for step in steps {
+                match step {
+                    Step::Hear(says) => {
+                        let from = "192.0.2.1:1".parse().unwrap();
+                        node.handle_datagram(Instant::ZERO, from, &mut gossip(&says));
+                        let mut events = Vec::new();
+                        loop {
+                            match node.poll_output() {
+                                Output::Event(event) => events.push(event),
+                                Output::Wait(_) => break,
+                                _ => {}
+                            }
+                        }
+                        mirror.publish(&mut node, &mut events);
+                    }
+                    Step::Read(count) => {
+                        (0..count).for_each(|_| _ = read(&mut subscription, &mut view));
+                    }
+                }
+            }
+            while read(&mut subscription, &mut view) {}
+            let snapshot = mirror.snapshot();
+            let own: Vec<Member> = node.members().collect();
+            present(view.values()) == present(own.iter())
+                && present(snapshot.members().iter()) == present(own.iter())
+        }
+        QuickCheck::new().tests(2_000).quickcheck(law as fn(Vec<Step>) -> bool);
+    }
+
+    #[test]
+    fn whoever_is_too_slow_is_counted() {
+        let mut node = Node::new(settings(), Instant::ZERO).unwrap();
+        let mirror = Arc::new(Mirror::with_events_max(node.local(), EVENTS_MAX));
+        let mut subscription = Subscription::new(Arc::clone(&mirror));
+        let member = node.local();
+        let mut events = vec![Event::Joined(member); EVENTS_MAX + 3];
+        mirror.publish(&mut node, &mut events);
+        assert!(matches!(subscription.try_recv().unwrap().change, Change::Resync(_)));
+        let driver = mirror.stats().driver;
+        assert_eq!((driver.resyncs, driver.events_missed), (1, 3));
+    }
+}

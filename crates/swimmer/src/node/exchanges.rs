@@ -11,7 +11,7 @@ use swim_proto::{
 };
 
 use super::output::{Completion, ExchangeId, RequestId, SendId};
-use super::sync::{Comparison, Round};
+use super::round::{Comparison, Round};
 use super::{Node, Pending, Ready};
 use crate::event::{Delivery, Notice};
 

@@ -14,104 +14,20 @@
 
 use std::net::SocketAddr;
 
-use swim_membership::{Ask, MemberIx, Source, Stretch, SyncEnd, Via, Who};
+use swim_membership::{MemberIx, Source, Stretch, SyncEnd, Via, Who};
 use swim_proto::limits::{BUCKETS, FRAME_BYTES_MAX};
 use swim_proto::{
-    BucketDigests, BucketSet, Claim, ClusterTag, Fit, Frame, HashDomain, NodeId, Part, Parts,
-    RefusalReason, Reply, Request, ShortId, State, Subject, hash64, member_hash,
+    BucketDigests, BucketSet, Fit, Frame, NodeId, Part, Parts, RefusalReason, Reply, Request,
+    ShortId, State,
 };
 
 use super::exchanges::Purpose;
 use super::output::RequestId;
+use super::round::{Comparison, Next, Round, named};
 use super::{Node, Pending, Ready};
 
 /// An exchange of more rounds than this is broken off; a whole table of the largest size fits.
 const ROUNDS_MAX: u32 = 2_048;
-/// So often digests are compared in one exchange at most: tables that change all the time, or that
-/// contradict each other, are not equal at its end.
-const PASSES_MAX: u32 = 3;
-
-/// A comparison of digests, of which most end with it: both are equal.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Comparison {
-    to: SocketAddr,
-    /// Why it was begun.
-    ask: Ask,
-    /// The own digest when the exchange began.
-    before: u64,
-    /// The own digest when this one was asked.
-    own: u64,
-    /// Which of the exchange it is.
-    pass: u32,
-    /// Rounds of the exchange up to this one.
-    rounds: u32,
-}
-
-impl Comparison {
-    /// The first of an exchange, when the own digest is `own`.
-    pub(super) fn first(to: SocketAddr, ask: Ask, own: u64) -> Self {
-        Self { to, ask, before: own, own, pass: 1, rounds: 1 }
-    }
-}
-
-/// What follows a comparison that has found a difference, on the asker's side.
-#[derive(Debug)]
-pub(super) struct Round {
-    comparison: Comparison,
-    /// What the other side has said its digest was then.
-    theirs: u64,
-    /// The buckets that differ.
-    buckets: BucketSet,
-    /// From where on this request asks to be told, `None`: it only tells.
-    pull: Option<ShortId>,
-    /// From where on a later one will ask.
-    rest: Option<ShortId>,
-    /// What the other side has told of a stretch, and how much of ours it was told in turn.
-    push: Option<Push>,
-}
-
-/// What is to be asked next.
-pub(super) enum Next {
-    Compare(Comparison),
-    Tell(Box<Round>),
-}
-
-/// A stretch that the other side has told, of which it is told what it does not hold.
-#[derive(Debug)]
-struct Push {
-    stretch: Stretch,
-    /// Whom the other side has named, and the hash of what it holds of them, sorted.
-    named: Vec<(ShortId, u64)>,
-}
-
-impl Push {
-    fn lacks(&self, short: ShortId, hash: u64) -> bool {
-        self.named.binary_search(&(short, hash)).is_err()
-    }
-}
-
-impl Round {
-    fn new(comparison: Comparison, theirs: u64, buckets: BucketSet) -> Self {
-        let pull = Some(ShortId(0));
-        Self { comparison, theirs, buckets, pull, rest: None, push: None }
-    }
-
-    /// The other side has told what it holds of the buckets up to `next`.
-    fn on_told(&mut self, next: Option<ShortId>, named: Vec<(ShortId, u64)>) {
-        let Some(from) = self.pull.take() else { return };
-        // A stretch that does not go on is the end, or a liar could keep us for long.
-        self.rest = next.filter(|&next| next > from);
-        let stretch = Stretch { buckets: self.buckets, from, until: self.rest };
-        self.push = Some(Push { stretch, named });
-    }
-
-    /// Whether digests are to be compared again after the last round: what one side was told may
-    /// make it tell more, of one back from the dead the record.
-    fn wants_another(&self, own: u64, theirs: u64) -> bool {
-        (self.comparison.own, self.theirs) != (own, theirs) && self.comparison.pass < PASSES_MAX
-    }
-}
-
 impl Node {
     pub(super) fn pack_next(&mut self, next: Next) -> Option<Ready> {
         match next {
@@ -359,34 +275,4 @@ impl Node {
     pub(super) fn on_round_failed(&mut self, round: &Round) {
         self.on_sync_ended(&round.comparison, None);
     }
-}
-
-/// Whom parts name as present, with the hash of what they say of them (D1), sorted.
-fn named(parts: Parts<'_>, tag: ClusterTag) -> Vec<(ShortId, u64)> {
-    let mut named: Vec<(ShortId, u64)> = Vec::new();
-    let mut last = None;
-    for part in parts.flatten() {
-        match part {
-            Part::Alive { id, incarnation, record } => {
-                let (short, record) = (id.short(tag), hash64(HashDomain::Record, record));
-                let claim = Claim::new(incarnation, State::Alive);
-                named.push((short, member_hash(id, claim, incarnation, record)));
-                last = Some((id, incarnation, record));
-            }
-            Part::Suspect { subject, incarnation, .. } => {
-                let Some((id, made_in, record)) = last else { continue };
-                let same = match subject {
-                    Subject::Full(full) => full == id,
-                    Subject::Short(short) => short == id.short(tag),
-                };
-                let claim = Claim::new(incarnation, State::Suspect);
-                if let (true, Some(named)) = (same, named.last_mut()) {
-                    named.1 = member_hash(id, claim, made_in, record);
-                }
-            }
-            _ => {}
-        }
-    }
-    named.sort_unstable();
-    named
 }
