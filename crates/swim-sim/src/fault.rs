@@ -13,7 +13,8 @@
 //! leave h2 | join h2
 //! metadata h2 7 | broadcast h2
 //! twin h2 h0                       h2 starts anew with the identity of h0
-//! cut h0 h1 | mend h0 h1           nothing goes from h0 to h1 | it does again
+//! cut h0 h1 | filter h0 h1         nothing goes from h0 to h1 | no datagrams do
+//! mend h0 h1                       it does again
 //! isolate h2 [deaf|mute]           nothing goes in and out | in | out
 //! reconnect h2
 //! flap h0 h1 500ms                 the link is down for so long, up for so long, and so on
@@ -71,6 +72,8 @@ pub enum Fault {
     Twin(HostIx, HostIx),
     /// Nothing goes from the first to the second.
     Cut(HostIx, HostIx),
+    /// No datagrams go from the first to the second; exchanges do.
+    Filter(HostIx, HostIx),
     /// It does again.
     Mend(HostIx, HostIx),
     /// Nothing goes in or out of it, or only in, or only out.
@@ -132,6 +135,7 @@ impl Fault {
             | Self::Rate(a, _) => vec![a],
             Self::Twin(a, b)
             | Self::Cut(a, b)
+            | Self::Filter(a, b)
             | Self::Mend(a, b)
             | Self::Flap(a, b, _)
             | Self::Clog(a, b, _) => vec![a, b],
@@ -164,6 +168,7 @@ impl Fault {
                 cluster.restart(twin, Data::Kept, Place::Same, &seeds(cluster));
             }
             Self::Cut(from, to) => cluster.links.cut(from.0, to.0),
+            Self::Filter(from, to) => cluster.links.filter(from.0, to.0),
             Self::Mend(from, to) => cluster.links.mend(from.0, to.0),
             Self::Isolate(ix, how) => {
                 if how != Isolation::Mute {
@@ -242,6 +247,7 @@ impl fmt::Display for Fault {
             Self::Broadcast(ix) => write!(f, "broadcast {ix}"),
             Self::Twin(twin, of) => write!(f, "twin {twin} {of}"),
             Self::Cut(from, to) => write!(f, "cut {from} {to}"),
+            Self::Filter(from, to) => write!(f, "filter {from} {to}"),
             Self::Mend(from, to) => write!(f, "mend {from} {to}"),
             Self::Isolate(ix, Isolation::Both) => write!(f, "isolate {ix}"),
             Self::Isolate(ix, Isolation::Deaf) => write!(f, "isolate {ix} deaf"),
@@ -284,6 +290,7 @@ impl FromStr for Fault {
             "broadcast" => Self::Broadcast(words.host()?),
             "twin" => Self::Twin(words.host()?, words.host()?),
             "cut" => Self::Cut(words.host()?, words.host()?),
+            "filter" => Self::Filter(words.host()?, words.host()?),
             "mend" => Self::Mend(words.host()?, words.host()?),
             "isolate" => Self::Isolate(words.host()?, read_isolation(&mut words)),
             "reconnect" => Self::Reconnect(words.host()?),
@@ -421,6 +428,7 @@ mod tests {
             "broadcast h0",
             "twin h2 h0",
             "cut h0 h1",
+            "filter h0 h1",
             "mend h0 h1",
             "isolate h2",
             "isolate h2 deaf",

@@ -35,6 +35,7 @@ mod shrink;
 #[cfg(feature = "cli")]
 mod soak;
 mod speech;
+mod story;
 mod sweep;
 mod transcript;
 mod words;
@@ -48,6 +49,7 @@ pub use link::{Conditions, Links, Tampering};
 pub use plan::{Outcome, Plan, Sightings, Size};
 #[cfg(feature = "cli")]
 pub use soak::{SoakArgs, run as run_soak};
+pub use story::Story;
 pub use sweep::{Band, Failure, Summary};
 pub use swim_membership::KnownBug;
 pub use transcript::{Detail, Transcript};

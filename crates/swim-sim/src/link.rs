@@ -87,6 +87,8 @@ pub struct Links {
     into: BTreeMap<u32, Conditions>,
     out_of: BTreeMap<u32, Conditions>,
     cuts: BTreeSet<(u32, u32)>,
+    /// Where datagrams do not pass, but exchanges do.
+    filters: BTreeSet<(u32, u32)>,
     /// Hosts that hear nobody, and hosts that nobody hears.
     deaf: BTreeSet<u32>,
     mute: BTreeSet<u32>,
@@ -113,6 +115,7 @@ impl Links {
             into: BTreeMap::new(),
             out_of: BTreeMap::new(),
             cuts: BTreeSet::new(),
+            filters: BTreeSet::new(),
             deaf: BTreeSet::new(),
             mute: BTreeSet::new(),
             flaps: BTreeMap::new(),
@@ -143,9 +146,15 @@ impl Links {
         self.cuts.insert((from, to));
     }
 
-    /// Ends a cut.
+    /// No datagram goes from `from` to `to` any more; exchanges do.
+    pub fn filter(&mut self, from: u32, to: u32) {
+        self.filters.insert((from, to));
+    }
+
+    /// Ends a cut, and a filter.
     pub fn mend(&mut self, from: u32, to: u32) {
         self.cuts.remove(&(from, to));
+        self.filters.remove(&(from, to));
     }
 
     /// A host hears nobody any more.
@@ -194,6 +203,10 @@ impl Links {
     /// Ends all that differs from the default. What a clog holds comes when it would have come.
     pub fn heal(&mut self) {
         *self = Self::new(self.default);
+    }
+
+    pub(crate) fn passes_datagrams(&self, from: u32, to: u32, now: Instant) -> bool {
+        self.passes(from, to, now) && !self.filters.contains(&(from, to))
     }
 
     pub(crate) fn passes(&self, from: u32, to: u32, now: Instant) -> bool {

@@ -36,6 +36,14 @@ impl<'a> Words<'a> {
         self.next().ok_or_else(|| TextError(format!("the line ends where {wanted} is expected")))
     }
 
+    /// The next word, which must be this one.
+    pub(crate) fn expect(&mut self, word: &str) -> Result<(), TextError> {
+        match self.word(&format!("`{word}`"))? {
+            found if found == word => Ok(()),
+            found => Err(TextError(format!("`{found}` where `{word}` is expected"))),
+        }
+    }
+
     /// The next word as a value.
     pub(crate) fn value<T: FromStr>(&mut self, wanted: &str) -> Result<T, TextError> {
         let word = self.word(wanted)?;

@@ -175,7 +175,7 @@ impl Cluster {
             self.traffic.to_nobody += 1;
             return Fate::Nobody;
         };
-        if !self.links.passes(ix, target, self.now) {
+        if !self.links.passes_datagrams(ix, target, self.now) {
             self.traffic.cut += 1;
             return Fate::Cut;
         }

@@ -15,7 +15,7 @@ use crate::lie::Lie;
 use crate::link::{Conditions, Tampering};
 
 /// All that can happen, what should happen more often more than once.
-const MENU: [fn(&mut Draw); 32] = [
+const MENU: [fn(&mut Draw); 33] = [
     Draw::crash,
     Draw::crash_and_restart,
     Draw::crash_and_restart,
@@ -37,6 +37,7 @@ const MENU: [fn(&mut Draw); 32] = [
     Draw::twin,
     Draw::cut,
     Draw::cut,
+    Draw::filter,
     Draw::isolate,
     Draw::isolate,
     Draw::swizzle,
@@ -328,6 +329,13 @@ impl Draw {
     fn cut(&mut self) {
         let ((from, to), after) = (self.pair(), self.long_time());
         self.now(Fault::Cut(from, to));
+        self.later(after, Fault::Mend(from, to));
+    }
+
+    /// Datagrams do not pass, as with a firewall or a path for small packets only.
+    fn filter(&mut self) {
+        let ((from, to), after) = (self.pair(), self.long_time());
+        self.now(Fault::Filter(from, to));
         self.later(after, Fault::Mend(from, to));
     }
 
