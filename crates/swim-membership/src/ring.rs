@@ -30,17 +30,24 @@ pub(crate) struct Ring {
     /// There are 2^bits buckets.
     bits: u32,
     len: usize,
+    /// How often a member has come or gone.
+    changes: u64,
 }
 
 impl Default for Ring {
     fn default() -> Self {
-        Self { buckets: alloc::vec![Vec::new()], bits: 0, len: 0 }
+        Self { buckets: alloc::vec![Vec::new()], bits: 0, len: 0, changes: 0 }
     }
 }
 
 impl Ring {
     pub(crate) fn len(&self) -> usize {
         self.len
+    }
+
+    /// How often a member has come or gone: ranks stay while this does.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes
     }
 
     fn bucket_of(&self, short: ShortId) -> usize {
@@ -55,6 +62,7 @@ impl Ring {
         }
         self.push(ix, members);
         self.len += 1;
+        self.changes += 1;
     }
 
     fn double(&mut self, members: &mut impl Members) {
@@ -84,6 +92,7 @@ impl Ring {
         let bucket = &mut self.buckets[bucket];
         bucket.swap_remove(place as usize);
         self.len -= 1;
+        self.changes += 1;
         if let Some(&moved) = bucket.get(place as usize) {
             members.set_place(MemberIx::new(moved), place);
         }

@@ -25,12 +25,32 @@ pub(crate) struct Turn {
     pub(crate) at: Instant,
 }
 
+/// A turn, and what it was found by.
+#[derive(Clone, Copy, Debug)]
+struct Found {
+    changes: u64,
+    epoch: u64,
+    offset: u64,
+    target: MemberIx,
+    unix_micros: u64,
+}
+
+impl Found {
+    fn is(&self, changes: u64, epoch: u64, offset: u64) -> bool {
+        (self.changes, self.epoch, self.offset) == (changes, epoch, offset)
+    }
+}
+
 /// Where this node stands in the rotation.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Rotation {
     /// The epoch of the turn that was given last, and by how much its target's rank lay above
     /// ours, less one.
     last: Option<(u64, u64)>,
+    /// Our rank, and the turn that was found last, while nobody comes or goes: to find them is
+    /// the most that a period at rest costs.
+    own_rank: Option<(u64, usize)>,
+    found: Option<Found>,
     scratch: Vec<((ShortId, NodeId), MemberIx)>,
 }
 
@@ -104,15 +124,38 @@ impl Rotation {
         own: NodeId,
         table: &Table,
     ) -> Option<Turn> {
-        let others = table.present();
-        let own_rank = table.rank(own);
+        let Found { target, unix_micros, .. } = match self.found {
+            Some(found) if found.is(table.changes(), epoch, offset) => found,
+            _ => self.find(period, epoch, offset, own, table)?,
+        };
+        // The clocks may have drifted apart since.
+        let at = clock.monotonic(unix_micros);
+        Some(Turn { target, at })
+    }
+
+    fn find(
+        &mut self,
+        period: u64,
+        epoch: u64,
+        offset: u64,
+        own: NodeId,
+        table: &Table,
+    ) -> Option<Found> {
+        let (others, changes) = (table.present(), table.changes());
+        let own_rank = match self.own_rank {
+            Some((then, rank)) if then == changes => rank,
+            _ => table.rank(own),
+        };
+        self.own_rank = Some((changes, own_rank));
         let rank = (own_rank + 1 + offset as usize) % (others + 1);
         // We are not in our own table.
         let number = if rank < own_rank { rank } else { rank.checked_sub(1)? };
         let target = table.of_rank(number, &mut self.scratch)?;
         let phase = (u128::from(table.short(target).0) * u128::from(period)) >> 64;
-        let at = clock.monotonic(epoch.saturating_mul(period).saturating_add(phase as u64));
-        Some(Turn { target, at })
+        let unix_micros = epoch.saturating_mul(period).saturating_add(phase as u64);
+        let found = Found { changes, epoch, offset, target, unix_micros };
+        self.found = Some(found);
+        Some(found)
     }
 }
 
@@ -122,7 +165,9 @@ mod tests {
     use quickcheck::quickcheck;
     use std::collections::BTreeSet;
     use std::vec::Vec;
-    use swim_proto::{ClusterName, ClusterTag, Record, RecordFields, Versions};
+    use swim_proto::{
+        Claim, ClusterName, ClusterTag, Incarnation, Record, RecordFields, State, Versions,
+    };
 
     const PERIOD: Duration = Duration::from_secs(1);
 
@@ -205,6 +250,28 @@ mod tests {
                 })
                 .collect();
             met.len() == usize::from(n) - 1
+        }
+    }
+
+    #[test]
+    fn p1_a_turn_that_is_kept_is_the_one_that_is_found_anew() {
+        let mut table = table_of(0, 5);
+        let (mut rotation, mut now, clock) = (Rotation::default(), at(77), Clock::default());
+        for n in 5..60 {
+            now = rotation.next(now, clock, PERIOD, 0, id(0), &table).unwrap().at;
+            for state in [State::Alive, State::Left, State::Alive] {
+                let claim = Claim::new(Incarnation::FIRST, state);
+                match table.find(id(n)) {
+                    Some(ix) => table.set_claim(ix, claim),
+                    None => {
+                        table.insert(id(n), claim, record());
+                    }
+                }
+                let mut afresh = Rotation { last: rotation.last, ..Rotation::default() };
+                let expected = afresh.again(clock, PERIOD, id(0), &table);
+                assert_eq!(rotation.again(clock, PERIOD, id(0), &table), expected);
+                assert_eq!(rotation.again(clock, PERIOD, id(0), &table), expected);
+            }
         }
     }
 

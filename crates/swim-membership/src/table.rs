@@ -171,6 +171,11 @@ impl Table {
         self.ring.len()
     }
 
+    /// How often a member has become present or ceased to be: ranks stay while this does.
+    pub(crate) fn changes(&self) -> u64 {
+        self.ring.changes()
+    }
+
     /// How many are alive.
     pub fn alive(&self) -> usize {
         self.alive
