@@ -146,6 +146,10 @@ impl Net {
     fn compare(&mut self) -> Carried {
         self.settle();
         self.now = self.now + Duration::from_secs(2);
+        self.compare_now()
+    }
+
+    fn compare_now(&mut self) -> Carried {
         self.carried = Carried::default();
         let (id, record) = (NodeId::from_bytes([0xee; 16]), record(1, &[]));
         let incarnation = Incarnation(1 << 40);
@@ -405,6 +409,22 @@ fn e3_a_restarted_node_learns_in_the_first_reply_that_it_is_held_in_a_higher_inc
     net.compare();
     assert_eq!(net.nodes[0].local().incarnation, Incarnation(6));
     net.assert_equal();
+}
+
+#[test]
+fn e3_one_who_may_not_refute_yet_is_contradicted_once_and_not_for_as_long_as_that_takes() {
+    let both = table(0..2, &[]);
+    let mut net = Net::new(&[&both, &both]);
+    net.settle();
+    // It has just refuted, and may not again within a second (R2).
+    let subject = Subject::Full(id(1));
+    let accusers = Accusers::from_iter([TinyId(1)]);
+    net.hear(1, &[Part::Suspect { subject, incarnation: Incarnation(1), accusers }]);
+    assert_eq!(net.nodes[1].local().incarnation, Incarnation(2));
+    // The other holds it dead in that incarnation.
+    net.hear(0, &[Part::Dead { subject, incarnation: Incarnation(2), accusers }]);
+    let asked = net.compare_now().exchanges;
+    assert!((2..=6).contains(&asked), "in {asked} requests");
 }
 
 /// The answer of a liar who says that all differs, and has more of it each time.

@@ -49,6 +49,8 @@ pub(super) struct Round {
     pub(super) rest: Option<ShortId>,
     /// What the other side has told of a stretch, and how much of ours it was told in turn.
     pub(super) push: Option<Push>,
+    /// Whether this request only contradicts. What is of no use once is of none a second time.
+    pub(super) contradicts: bool,
 }
 
 /// What is to be asked next.
@@ -74,7 +76,7 @@ impl Push {
 impl Round {
     pub(super) fn new(comparison: Comparison, theirs: u64, buckets: BucketSet) -> Self {
         let pull = Some(ShortId(0));
-        Self { comparison, theirs, buckets, pull, rest: None, push: None }
+        Self { comparison, theirs, buckets, pull, rest: None, push: None, contradicts: false }
     }
 
     /// The other side has told what it holds of the buckets up to `next`.

@@ -241,7 +241,10 @@ impl Node {
         let mut selected = std::mem::take(&mut self.selected);
         let more = self.select_lacking(&round, &mut selected).is_some() || !selected.is_empty();
         self.selected = selected;
-        let open = more || round.rest.is_some() || self.membership.has_contradictions();
+        let unfinished = more || round.rest.is_some();
+        let contradicts = !round.contradicts && self.membership.has_contradictions();
+        let open = unfinished || contradicts;
+        round.contradicts = !unfinished;
         let own = self.membership.digest();
         let again = round.wants_another(own, theirs);
         if !open && !again {
