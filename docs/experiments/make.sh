@@ -15,7 +15,7 @@ names=(detect detect-large interval interval-stuck threshold pause loss churn pa
 arguments() {
     case "$1" in
         detect) echo detect --nodes 32,128,1000 --runs 200 --seed 1 ;;
-        detect-large) echo detect --nodes 10000 --runs 10 --seed 1 ;;
+        detect-large) echo detect --nodes 10000 --runs 10 --variants lifeguard,swimmer --seed 1 ;;
         interval) echo interval --grid full --runs 3 --seed 1 ;;
         interval-stuck) echo interval --grid full --runs 3 --block stuck --seed 1 ;;
         threshold) echo threshold --blocked 1,8,32 --durations 4096,8192,10240,12288,16384,32768 --runs 20 --seed 1 ;;
@@ -28,6 +28,22 @@ arguments() {
             echo "no experiment '$1'; there are: ${names[*]}" >&2
             return 1
             ;;
+    esac
+}
+
+# What the plot of a name shows, for those who do not see it.
+title() {
+    case "$1" in
+        detect) echo From a crash until it is known ;;
+        detect-large) echo The same at 10,000 members ;;
+        interval) echo The Interval experiment ;;
+        interval-stuck) echo The Interval experiment, each sender stuck with one message ;;
+        threshold) echo The Threshold experiment ;;
+        pause) echo Pauses ;;
+        loss) echo Lost packets ;;
+        churn) echo Members come and go ;;
+        partition) echo Partitions and mass failure ;;
+        scale) echo Large clusters ;;
     esac
 }
 
@@ -70,6 +86,7 @@ for name in "$@"; do
             printf '\n```sh\nswim-sim %s\n```\n\n' "$words"
             # shellcheck disable=SC2086
             cargo run --release --locked --quiet -p swim-sim -- $words $files --threads "${THREADS:-0}"
+            printf '![%s](experiments/%s.svg)\n\n' "$(title "$name")" "$name"
         } >"$text"
     fi
     splice "$name" "$text"
