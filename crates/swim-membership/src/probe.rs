@@ -37,8 +37,10 @@ pub(crate) enum Step {
 pub(crate) enum Purpose {
     /// It is its turn. Whether it was held alive when it was asked.
     Turn { alive: bool },
-    /// Somebody accuses it, or calls it dead.
+    /// Somebody calls it dead, or it was held when this node was out of touch.
     Doubt,
+    /// Somebody accuses it (S7).
+    Corroboration,
     /// This node wants to know whether it is cut off itself.
     Touch,
 }

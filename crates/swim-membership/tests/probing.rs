@@ -618,6 +618,16 @@ fn s7_who_looks_and_hears_nothing_confirms() {
 }
 
 #[test]
+fn s7_who_looks_and_hears_nothing_accuses_nobody_who_has_refuted_meanwhile() {
+    let mut bench = Bench::of(5);
+    bench.hear(Say::Suspect(2, 1, 3));
+    bench.hear(Say::Alive(2, 2));
+    bench.pass_with_acks(ms(1_050), &[2]);
+    assert_eq!(bench.machine.counters().probes_failed, 1, "it was looked at in vain");
+    assert_eq!(bench.claim(2), Some((2, State::Alive)));
+}
+
+#[test]
 fn s3_accusers_that_are_not_held_alive_do_not_count() {
     let mut bench = Bench::of(15);
     bench.hear(Say::Suspect(15, 1, 1));

@@ -145,7 +145,9 @@ impl Membership {
         self.counters.probes += 1;
         let seq = self.probes.next_seq();
         let (direct, whole) = match purpose {
-            Purpose::Turn { .. } | Purpose::Doubt => self.probe_times(target),
+            Purpose::Turn { .. } | Purpose::Doubt | Purpose::Corroboration => {
+                self.probe_times(target)
+            }
             Purpose::Touch => (self.config.base_timeout(), self.config.base_timeout()),
         };
         let (timeout_at, ends_at) = (now + direct, now + whole);
@@ -279,6 +281,9 @@ impl Membership {
         }
         let own = Accusers::from_iter([self.local.tiny]);
         match held.state {
+            // It has refuted meanwhile. Eight look for themselves at each new suspicion, so if those
+            // who fail could begin another, suspicions would breed where packets are lost.
+            State::Alive if probe.purpose == Purpose::Corroboration => {}
             State::Alive => {
                 self.counters.suspicions_raised += 1;
                 let since = self.asked_since(now, probe);
@@ -335,7 +340,7 @@ impl Membership {
         let of = self.table.alive() + 1;
         if self.rng.random_range(0..of) < CORROBORATORS {
             self.counters.corroborations += 1;
-            self.start_probe(now, ix, Purpose::Doubt);
+            self.start_probe(now, ix, Purpose::Corroboration);
         }
     }
 
