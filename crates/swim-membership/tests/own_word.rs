@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use support::{
     Bench, LOCAL, Say, address, datagrams, events, exchanges, id, record, seconds, told,
 };
-use swim_membership::{Action, Ask, EventKind, Source, Via, Who};
+use swim_membership::{Action, Ask, EventKind, Source, Tell, Via, Who};
 use swim_proto::{Datagram, Incarnation, Part, State};
 
 fn foreign(bench: &mut Bench, incarnation: u64) {
