@@ -82,9 +82,20 @@ fn s8_one_who_stood_still_accuses_nobody_for_it() {
 }
 
 #[test]
-fn s8_a_little_late_is_no_stall() {
+fn s8_a_little_late_is_no_stall_but_what_has_waited_comes_first_once() {
     let mut bench = Bench::of(8);
-    assert!(!bench.machine.handle_lateness(bench.now, ms(500)));
+    assert!(!bench.machine.handle_lateness(bench.now, ms(20)));
+    let (_, seq) = first_ping(&mut bench);
+    bench.now = bench.now + ms(900);
+    assert!(bench.machine.handle_lateness(bench.now, ms(400)));
+    assert!(bench.machine.awaits_ack(seq), "its ack may have waited");
+    assert_eq!(bench.machine.deadline(), bench.now + ms(20));
+    assert!(
+        !bench.machine.handle_lateness(bench.now + ms(60), ms(40)),
+        "or nothing would ever be due"
+    );
+    assert_eq!(bench.machine.counters().stalls, 0);
+
     let config = Config::builder(Profile::Lan).stall_guard(false).build().unwrap();
     let mut without = Bench::with(config);
     assert!(!without.machine.handle_lateness(without.now, seconds(30)));

@@ -29,7 +29,7 @@ const INQUIRED: usize = 5;
 const INQUIRIES_MAX: u32 = 32;
 /// A wake-up that is later than this, and than the base time-out, is a stall (S8).
 const STALL_MIN: Duration = Duration::from_millis(250);
-/// How long after a stall only what has waited is taken in (S8).
+/// How long only what has waited is taken in by one who is woken later than this (S8).
 const GRACE: Duration = Duration::from_millis(20);
 /// How long it is remembered that a member came back from the dead (S6).
 const RETURN_MEMORY: Duration = Duration::from_secs(600);
@@ -55,9 +55,14 @@ impl Membership {
     /// then what has waited for it is to be handed in before the time that it asks for next (S8).
     #[must_use]
     pub fn handle_lateness(&mut self, now: Instant, late: Duration) -> bool {
-        let threshold = self.config.base_timeout().max(STALL_MIN);
-        if !self.config.stall_guard() || late <= threshold || self.local.state == State::Left {
+        if !self.config.stall_guard() || late <= GRACE || self.local.state == State::Left {
             return false;
+        }
+        if late <= self.config.base_timeout().max(STALL_MIN) {
+            // A hiccup: the ack of one who would be accused now may be what has waited.
+            let again = self.grace_until != Instant::NEVER;
+            self.grace_until = if again { Instant::NEVER } else { now + GRACE };
+            return !again;
         }
         self.counters.stalls += 1;
         self.probes = Probes::new(self.probes.next_seq());
