@@ -60,8 +60,6 @@ use told::Told;
 
 /// What news about a member takes, who is alive and has no name.
 const NEWS_BYTES: usize = 26;
-/// More gossip datagrams than this go to nobody in one tick.
-const GOSSIP_DATAGRAMS_MAX: usize = 8;
 
 /// What a node is made of.
 pub struct Settings {
@@ -340,8 +338,9 @@ impl Node {
     /// How many datagrams hold all the news that waits, within a bound: when many join at once,
     /// one a tick would take seconds to tell it.
     fn gossip_datagrams(&self) -> usize {
-        let fit = self.membership.config().datagram_bytes_max() / NEWS_BYTES;
-        self.outbox.updates().len().div_ceil(fit).clamp(1, GOSSIP_DATAGRAMS_MAX)
+        let config = self.membership.config();
+        let fit = config.datagram_bytes_max() / NEWS_BYTES;
+        self.outbox.updates().len().div_ceil(fit).clamp(1, config.gossip_datagrams() as usize)
     }
 
     /// Takes over what the membership has decided. `bytes_max` bounds answers to what has just

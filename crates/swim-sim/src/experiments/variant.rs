@@ -41,6 +41,7 @@ impl Variant {
                 .suspicion_rule(SuspicionRule::Scaled)
                 .corrections(false)
                 .gossip_at_once(false)
+                .gossip_datagrams(1)
         };
         match self {
             Self::Swim => base()
