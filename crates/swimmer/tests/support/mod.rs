@@ -17,7 +17,15 @@ pub(crate) fn builder() -> Builder {
 }
 
 pub(crate) async fn start(seeds: &[SocketAddr]) -> Cluster {
-    builder().seeds(seeds.iter().map(SocketAddr::to_string)).start().await.unwrap()
+    start_by(builder(), seeds.iter().copied()).await
+}
+
+/// Starts this node, joining by these seeds.
+pub(crate) async fn start_by(
+    builder: Builder,
+    seeds: impl IntoIterator<Item = SocketAddr>,
+) -> Cluster {
+    builder.seeds(seeds.into_iter().map(|seed| seed.to_string())).start().await.unwrap()
 }
 
 /// Starts so many nodes, all joining by the first, and waits until all see all.
@@ -48,10 +56,19 @@ pub(crate) fn all_hold(nodes: &[Cluster], id: NodeId, held: State) -> bool {
 }
 
 /// Looks again and again until `done`, and fails after a while.
-pub(crate) async fn until(what: &str, mut done: impl FnMut() -> bool) {
-    let started = Instant::now();
+pub(crate) async fn until(what: &str, done: impl FnMut() -> bool) {
+    within(PATIENCE, Instant::now(), what, done).await;
+}
+
+/// Looks again and again until `done`, and fails once this bound of the protocol is over.
+pub(crate) async fn within(
+    bound: Duration,
+    started: Instant,
+    what: &str,
+    mut done: impl FnMut() -> bool,
+) {
     while !done() {
-        assert!(started.elapsed() < PATIENCE, "not in time: {what}");
+        assert!(started.elapsed() < bound, "not within {bound:?}: {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
