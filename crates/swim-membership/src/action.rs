@@ -189,7 +189,7 @@ pub enum EventKind {
     Updated,
     /// This node hears from nobody. The member is this node.
     Isolated,
-    /// It hears from others again. The member is this node.
+    /// It does again, or a partition is over (E6). The member is this node.
     Healed,
     /// Another process uses this node's id. The member is this node.
     Conflict {

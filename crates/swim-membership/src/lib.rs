@@ -20,6 +20,7 @@ mod counters;
 mod deadlines;
 mod digest;
 mod guard;
+mod healing;
 mod health;
 mod index;
 mod keeping;

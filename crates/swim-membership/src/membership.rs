@@ -26,6 +26,7 @@ use crate::config::Config;
 use crate::counters::Counters;
 use crate::deadlines::Deadlines;
 use crate::guard::Guard;
+use crate::healing::Healing;
 use crate::health::LocalHealth;
 use crate::keeping::{Keeping, SavedState};
 use crate::known::Known;
@@ -95,6 +96,8 @@ pub struct Membership {
     sync_at: Instant,
     heal_at: Instant,
     heal_seed_next: bool,
+    /// Whether a partition is over (E6).
+    healing: Healing,
     /// Until when the one is remembered that was the most recently dead when it was tried (E5).
     healed_last: Instant,
     /// What the digests of others say (D2 to D5).
@@ -172,6 +175,7 @@ impl Membership {
             sync_at: now + config.sync_interval(),
             heal_at: now + config.healing_interval(),
             heal_seed_next: false,
+            healing: Healing::default(),
             healed_last: Instant::ZERO,
             agreement: Agreement::default(),
             own_hash: (Claim::new(Incarnation(0), State::Left), 0),
@@ -473,6 +477,9 @@ impl Membership {
             self.arm_probe(now);
         } else {
             self.bury(now, ix, before, accusers);
+        }
+        if before == State::Dead && claim.state.is_present() {
+            self.on_back(now, ix);
         }
         self.on_changed(ix);
     }

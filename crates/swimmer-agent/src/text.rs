@@ -142,7 +142,7 @@ fn describe(event: &Event, view: &View) -> (&'static str, &'static str, String) 
         Event::Isolated(_) => {
             ("isolated", RED, "this node hears from nobody, and judges nobody for a while".into())
         }
-        Event::Healed(_) => ("healed", GREEN, "this node hears from others again".into()),
+        Event::Healed(_) => ("healed", GREEN, "this node is in touch again with others that it had lost".into()),
         Event::Conflict { other, .. } => {
             ("conflict", RED, format!("another process uses this node's host key, at {other}"))
         }

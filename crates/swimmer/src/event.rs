@@ -37,7 +37,9 @@ pub enum Event {
     /// This node, the member, hears from nobody: it may be cut off, and holds nobody dead for a
     /// while (S5).
     Isolated(Member),
-    /// This node, the member, hears from others again.
+    /// This node, the member, hears from others again after it was isolated; or a partition is over:
+    /// members that it held dead are coming back, and they held it dead. Told once a healing, on both
+    /// sides (E6); that they are up is told of each.
     Healed(Member),
     /// Another process uses this node's id.
     Conflict {

@@ -351,8 +351,8 @@ impl Membership {
             return Touch::Open;
         }
         let touch = self.guard.look(now, period, hold);
-        if touch == Touch::Open && core::mem::take(&mut self.guard.isolated) {
-            self.emit_own(EventKind::Healed);
+        if touch == Touch::Open && self.guard.isolated {
+            self.on_touch(now);
         }
         touch
     }
