@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use core::net::SocketAddr;
+use core::time::Duration;
 
 use swim_proto::{Accusers, Claim, Datagram, Held, NodeId, Record, Seq, TinyId};
 
@@ -165,6 +166,22 @@ pub struct Event {
     pub member: Box<MemberView>,
 }
 
+/// How a member came to be held dead: remembered as long as its tombstone (T1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Death {
+    /// Who had accused it.
+    pub accusers: Accusers,
+    /// Whether this node's own suspicion ran out; else the news came by gossip.
+    pub own: bool,
+    /// For how long this node had suspected it, without what this node has lost itself; `None`: it
+    /// had not.
+    pub suspected_for: Option<Duration>,
+    /// What the wall clock showed then, as the time since 1970.
+    pub at: Duration,
+    /// This node's local health score at that moment.
+    pub health: u32,
+}
+
 /// What changed about a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventKind {
@@ -175,14 +192,7 @@ pub enum EventKind {
     /// Accused.
     Suspected,
     /// Dead.
-    Down {
-        /// Who had accused it.
-        accusers: Accusers,
-        /// Whether this node's own suspicion ran out; else the news came by gossip.
-        own: bool,
-        /// This node's local health score at that moment.
-        health: u32,
-    },
+    Down(Death),
     /// It said goodbye.
     Left,
     /// Its record changed.

@@ -20,7 +20,7 @@ use swim_proto::{
     State, Subject, TinyId,
 };
 
-use crate::action::{Action, Event, EventKind, MemberView, Via, Who};
+use crate::action::{Action, Death, Event, EventKind, MemberView, Via, Who};
 use crate::agreement::Agreement;
 use crate::config::Config;
 use crate::counters::Counters;
@@ -76,8 +76,8 @@ pub struct Membership {
     probes: Probes,
     relays: Relays,
     suspicions: Deadlines<Suspicion>,
-    /// The dead and left, with those who had accused them; the deadline is when to forget.
-    tombstones: Deadlines<Accusers>,
+    /// The dead and left, and how the dead came to be; the deadline is when to forget.
+    tombstones: Deadlines<Option<Death>>,
     seeds: Seeds,
     /// Addresses out of an earlier life.
     known: Known,
@@ -325,6 +325,13 @@ impl Membership {
         MemberView { id: entry.id, claim: entry.claim(), record: entry.record().clone() }
     }
 
+    /// How a member that is held dead came to be so; `None` for others, and of one that had left
+    /// before it was said to be dead.
+    pub fn death(&self, ix: MemberIx) -> Option<Death> {
+        let death = self.tombstones.value(ix).copied().flatten();
+        death.filter(|_| self.table.held(ix).claim().state == State::Dead)
+    }
+
     /// Where a member is reached.
     pub fn address(&self, ix: MemberIx) -> SocketAddr {
         self.table.held(ix).record().address()
@@ -414,7 +421,7 @@ impl Membership {
                 Part::Suspect { subject: subject(), incarnation, accusers }
             }
             State::Dead => {
-                let accusers = self.tombstones.value(ix).copied().unwrap_or_default();
+                let accusers = self.death(ix).map_or_else(Accusers::new, |death| death.accusers);
                 Part::Dead { subject: subject(), incarnation, accusers }
             }
             State::Left => Part::Left { subject: subject(), incarnation },
@@ -458,7 +465,7 @@ impl Membership {
 
     /// Writes a claim and everything that hangs on the state: rounds, suspicion, tombstone,
     /// probes in flight, and the list of changes.
-    fn set_claim(&mut self, now: Instant, ix: MemberIx, claim: Claim, accusers: Accusers) {
+    fn set_claim(&mut self, now: Instant, ix: MemberIx, claim: Claim, death: Option<Death>) {
         let before = self.table.held(ix).claim().state;
         self.table.set_claim(ix, claim);
         if claim.state != State::Suspect {
@@ -476,7 +483,7 @@ impl Membership {
             self.tombstones.remove(ix);
             self.arm_probe(now);
         } else {
-            self.bury(now, ix, before, accusers);
+            self.bury(now, ix, before, death);
         }
         if before == State::Dead && claim.state.is_present() {
             self.on_back(now, ix);
@@ -485,7 +492,7 @@ impl Membership {
     }
 
     /// A member is not present any more: nobody probes it, and it is remembered for a while (T1).
-    fn bury(&mut self, now: Instant, ix: MemberIx, before: State, accusers: Accusers) {
+    fn bury(&mut self, now: Instant, ix: MemberIx, before: State, death: Option<Death>) {
         self.probes.forget(ix);
         self.relays.forget(ix);
         self.trips.forget(ix);
@@ -498,7 +505,7 @@ impl Membership {
             self.counters.tombstones_full += 1;
             self.forget(oldest);
         }
-        self.tombstones.set(ix, now + self.config.tombstone_age(), accusers);
+        self.tombstones.set(ix, now + self.config.tombstone_age(), death);
     }
 
     fn forget(&mut self, ix: MemberIx) {

@@ -110,7 +110,7 @@ quickcheck! {
                     (EventKind::Joined, State::Left) => State::Alive,
                     (EventKind::Up, State::Suspect | State::Dead) => State::Alive,
                     (EventKind::Suspected, State::Alive) => State::Suspect,
-                    (EventKind::Down { .. }, State::Alive | State::Suspect) => State::Dead,
+                    (EventKind::Down(_), State::Alive | State::Suspect) => State::Dead,
                     (EventKind::Left, State::Alive | State::Suspect) => State::Left,
                     _ => return false,
                 };

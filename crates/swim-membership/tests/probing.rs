@@ -358,11 +358,11 @@ fn s4_a_suspect_that_does_not_refute_is_dead_and_its_death_names_its_accusers() 
     bench.hear(Say::Suspect(2, 1, 3));
     bench.pass_with_acks(Duration::ZERO, &[]);
     let actions = bench.pass_with_acks(seconds(30), &[]);
-    let [(who, EventKind::Down { accusers: by, own, .. })] = events(&actions)[..] else {
-        panic!("one death")
-    };
-    assert_eq!((who, own), (id(2), true));
-    assert_eq!(by, accusers(&[1, 3]));
+    let [(who, EventKind::Down(death))] = events(&actions)[..] else { panic!("one death") };
+    assert_eq!((who, death.own), (id(2), true));
+    assert_eq!(death.accusers, accusers(&[1, 3]));
+    let ix = bench.ix(2).unwrap();
+    assert_eq!(bench.machine.death(ix), Some(death), "it is remembered with the tombstone");
     assert_eq!(bench.machine.counters().deaths_declared, 1);
 }
 
@@ -416,7 +416,7 @@ fn s3_one_whom_a_sick_node_alone_accuses_has_its_time_to_refute() {
         for (_, kind) in events(&bench.pass(ms(100))) {
             match kind {
                 EventKind::Suspected => suspected = Some(bench.now),
-                EventKind::Down { .. } => dead = Some(bench.now),
+                EventKind::Down(_) => dead = Some(bench.now),
                 _ => {}
             }
         }
@@ -528,7 +528,7 @@ fn s5_one_who_hears_from_nobody_holds_nobody_dead_and_says_that_it_is_isolated()
     bench.pass_with_acks(seconds(5), &[]);
     let actions = bench.pass(seconds(15));
     let seen = events(&actions);
-    assert!(seen.iter().all(|(_, kind)| !matches!(kind, EventKind::Down { .. })), "{seen:?}");
+    assert!(seen.iter().all(|(_, kind)| !matches!(kind, EventKind::Down(_))), "{seen:?}");
     assert_eq!(seen.iter().filter(|(_, kind)| *kind == EventKind::Isolated).count(), 1);
     assert!(bench.machine.counters().sentences_held > 0);
 
@@ -553,7 +553,7 @@ fn s5_a_held_sentence_is_not_executed_when_touch_returns_but_looked_into() {
         bench.hear(Say::Suspect(1, 1, by));
     }
     let actions = bench.pass(seconds(12));
-    assert!(events(&actions).iter().all(|(_, kind)| !matches!(kind, EventKind::Down { .. })));
+    assert!(events(&actions).iter().all(|(_, kind)| !matches!(kind, EventKind::Down(_))));
     bench.pass_with_acks(seconds(3), &[1]);
     assert_eq!(bench.claim(1), Some((1, State::Suspect)), "its time begins anew");
     bench.pass_with_acks(seconds(10), &[1]);

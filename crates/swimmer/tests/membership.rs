@@ -4,7 +4,7 @@
 
 mod support;
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use support::{
     all_hold, all_see_all, builder, event, soon, start, start_many, state, until, within,
@@ -42,7 +42,7 @@ async fn a_node_that_stops_without_a_word_is_held_dead_by_all() {
     let mut nodes = start_many(5).await;
     let mut events = nodes[0].subscribe();
     let gone = nodes.pop().unwrap();
-    let id = gone.id();
+    let (id, stopped) = (gone.id(), SystemTime::now());
     gone.shutdown().await;
     until("all hold it dead", || all_hold(&nodes, id, State::Dead)).await;
     let death = event("down", &mut events, |event| match event {
@@ -53,6 +53,20 @@ async fn a_node_that_stops_without_a_word_is_held_dead_by_all() {
     assert!(!death.accusers.is_empty() && death.accusers.len() <= 4);
     assert!(death.accusers.iter().all(|accuser| nodes.iter().any(|node| node.id() == *accuser)));
     assert!(matches!(death.path, DeathPath::Suspicion | DeathPath::Gossip));
+    assert!(death.at >= stopped && death.at <= SystemTime::now());
+    if death.path == DeathPath::Suspicion {
+        let suspected = death.suspected_for.unwrap();
+        assert!(suspected >= Duration::from_secs(1), "the minimum: {suspected:?}");
+    }
+    let members = nodes[0].members();
+    assert_eq!(members.death(id), Some(&death), "it can be looked up afterwards");
+    assert_eq!(members.death(nodes[1].id()), None);
+
+    let again = builder().id(id).seeds([nodes[1].local_addr().to_string()]).start().await.unwrap();
+    until("it is back", || all_hold(&nodes, id, State::Alive)).await;
+    assert_eq!(nodes[0].members().death(id), None);
+    assert_eq!(members.death(id), Some(&death), "a snapshot stays as it is");
+    again.shutdown().await;
 }
 
 #[tokio::test]

@@ -396,7 +396,7 @@ impl Membership {
             } else {
                 self.counters.deaths_declared += 1;
                 let incarnation = self.table.held(ix).claim().incarnation;
-                self.declare_dead(now, ix, incarnation, suspicion.accusers(), true);
+                self.declare_dead(now, ix, incarnation, suspicion.accusers(), Some(suspicion));
             }
         }
     }
