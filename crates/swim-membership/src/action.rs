@@ -126,7 +126,7 @@ pub enum Action {
         /// Whether it goes before other news: one's own word.
         urgent: bool,
     },
-    /// Nothing is held of this member any more.
+    /// What was news of this member is none any more: it was forgotten, or is not to be told (M5).
     Forget(MemberIx),
     /// Tell the user.
     Event(Event),

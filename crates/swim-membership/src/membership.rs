@@ -482,6 +482,9 @@ impl Membership {
         if claim.state.is_present() {
             self.tombstones.remove(ix);
             self.arm_probe(now);
+            if !before.is_present() {
+                self.on_company();
+            }
         } else {
             self.bury(now, ix, before, death);
         }
@@ -506,6 +509,16 @@ impl Membership {
             self.forget(oldest);
         }
         self.tombstones.set(ix, now + self.config.tombstone_age(), death);
+    }
+
+    /// Somebody is there after there was nobody. What this node has believed alone of the dead was
+    /// told to nobody, and is no fresh news: the network may have been cut (M5).
+    fn on_company(&mut self) {
+        if self.table.present() == 1 {
+            let dead = self.tombstones.members();
+            let dead = dead.filter(|&ix| self.table.held(ix).claim().state == State::Dead);
+            self.actions.extend(dead.map(Action::Forget));
+        }
     }
 
     fn forget(&mut self, ix: MemberIx) {

@@ -1,11 +1,13 @@
-//! That a partition is over is told once, to whoever was parted (E6).
+//! That a partition is over is told once, to whoever was parted (E6), and kills nobody (M5).
 
 #![allow(clippy::unwrap_used)]
 
 mod support;
 
+use std::collections::BTreeSet;
+
 use support::{Bench, LOCAL, Say, events, id, seconds};
-use swim_membership::{Action, EventKind, Via};
+use swim_membership::{Action, EventKind, MemberIx, Via, Who};
 use swim_proto::NodeId;
 
 /// Nine others, of whom these are held dead.
@@ -98,4 +100,31 @@ fn e6_one_who_was_isolated_and_buried_the_others_is_healed_once() {
     }
     back.extend(bench.pass_with_acks(seconds(60), &[]));
     assert_eq!(healed(&back), 1);
+}
+
+/// The deaths that it could tell nobody would be final to all who heard of them by gossip.
+#[test]
+fn m5_who_was_alone_tells_no_deaths_by_gossip_when_somebody_is_there_again() {
+    let mut bench = Bench::of(5);
+    (1..=5).for_each(|n| bench.hear(Say::Dead(n, 1)));
+    let mut news: BTreeSet<MemberIx> = BTreeSet::new();
+    let mut follow = |bench: &mut Bench| {
+        for action in bench.drain() {
+            match action {
+                Action::News { who: Who::Member(ix), .. } => drop(news.insert(ix)),
+                Action::Forget(ix) => drop(news.remove(&ix)),
+                _ => {}
+            }
+        }
+        news.clone()
+    };
+    assert_eq!(follow(&mut bench).len(), 5);
+    bench.hear_from(2, Via::Reply(id(2)), Say::Alive(2, 2));
+    assert_eq!(follow(&mut bench), BTreeSet::from([bench.ix(2).unwrap()]), "only who is back");
+    bench.hear(Say::Dead(2, 2));
+    bench.hear(Say::Alive(3, 2));
+    bench.hear(Say::Alive(4, 2));
+    bench.hear(Say::Dead(4, 2));
+    let after = BTreeSet::from([3, 4].map(|n| bench.ix(n).unwrap()));
+    assert_eq!(follow(&mut bench), after, "in company a death is news");
 }

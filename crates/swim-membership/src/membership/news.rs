@@ -109,6 +109,7 @@ impl Membership {
         let ix = self.table.insert(id, claim, record);
         self.order.insert(ix, &mut self.rng);
         self.arm_probe(now);
+        self.on_company();
         self.on_changed(ix);
         self.emit(ix, EventKind::Joined);
         self.tell_news(ix);
