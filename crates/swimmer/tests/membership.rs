@@ -4,13 +4,14 @@
 
 mod support;
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use support::{
     all_hold, all_see_all, builder, event, soon, start, start_many, state, until, within,
 };
 use swim_transport::{FaultControl, Faulty, UdpTcp};
 use swimmer::{Change, Cluster, DeathPath, Event, Notice, RefusalReason, State, Subscription};
+use tokio::time::Instant;
 
 /// So soon after the end of a split all see all again: two healing intervals, of 5 s here and 30 s at
 /// `lan`, as every second try may be at a seed.

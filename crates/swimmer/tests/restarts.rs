@@ -7,12 +7,13 @@ mod support;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use support::{all_hold, all_see_all, builder, event, soon, start_many, state, until, within};
 use swim_transport::{FaultControl, Faulty, UdpTcp};
 use swimmer::{Cluster, Event, Notice, State};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()

@@ -5,9 +5,11 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use swim_transport::Transport;
 use swimmer::{Builder, Change, Cluster, Event, NodeId, Profile, State, Subscription};
+use tokio::time::Instant;
 
 /// Longer than anything takes that works, on a busy machine too.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
@@ -21,8 +23,8 @@ pub(crate) async fn start(seeds: &[SocketAddr]) -> Cluster {
 }
 
 /// Starts this node, joining by these seeds.
-pub(crate) async fn start_by(
-    builder: Builder,
+pub(crate) async fn start_by<T: Transport>(
+    builder: Builder<T>,
     seeds: impl IntoIterator<Item = SocketAddr>,
 ) -> Cluster {
     builder.seeds(seeds.into_iter().map(|seed| seed.to_string())).start().await.unwrap()
