@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use core::net::SocketAddr;
+use core::time::Duration;
 
 use swim_proto::{Accusers, Claim, Datagram, Held, NodeId, Record, Seq, TinyId};
 
@@ -125,7 +126,7 @@ pub enum Action {
         /// Whether it goes before other news: one's own word.
         urgent: bool,
     },
-    /// Nothing is held of this member any more.
+    /// What was news of this member is none any more: it was forgotten, or is not to be told (M5).
     Forget(MemberIx),
     /// Tell the user.
     Event(Event),
@@ -165,6 +166,22 @@ pub struct Event {
     pub member: Box<MemberView>,
 }
 
+/// How a member came to be held dead: remembered as long as its tombstone (T1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Death {
+    /// Who had accused it.
+    pub accusers: Accusers,
+    /// Whether this node's own suspicion ran out; else the news came by gossip.
+    pub own: bool,
+    /// For how long this node had suspected it, without what this node has lost itself; `None`: it
+    /// had not.
+    pub suspected_for: Option<Duration>,
+    /// What the wall clock showed then, as the time since 1970.
+    pub at: Duration,
+    /// This node's local health score at that moment.
+    pub health: u32,
+}
+
 /// What changed about a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventKind {
@@ -175,21 +192,14 @@ pub enum EventKind {
     /// Accused.
     Suspected,
     /// Dead.
-    Down {
-        /// Who had accused it.
-        accusers: Accusers,
-        /// Whether this node's own suspicion ran out; else the news came by gossip.
-        own: bool,
-        /// This node's local health score at that moment.
-        health: u32,
-    },
+    Down(Death),
     /// It said goodbye.
     Left,
     /// Its record changed.
     Updated,
     /// This node hears from nobody. The member is this node.
     Isolated,
-    /// It hears from others again. The member is this node.
+    /// It does again, or a partition is over (E6). The member is this node.
     Healed,
     /// Another process uses this node's id. The member is this node.
     Conflict {

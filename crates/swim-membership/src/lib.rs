@@ -20,6 +20,7 @@ mod counters;
 mod deadlines;
 mod digest;
 mod guard;
+mod healing;
 mod health;
 mod index;
 mod keeping;
@@ -39,7 +40,7 @@ mod suspicion;
 mod table;
 mod time;
 
-pub use action::{Action, Ask, Event, EventKind, MemberView, SyncEnd, Tell, Via, Who};
+pub use action::{Action, Ask, Death, Event, EventKind, MemberView, SyncEnd, Tell, Via, Who};
 pub use config::{
     Buddy, Builder as ConfigBuilder, Config, ConfigError, HealthRule, Nacks, ParseProfileError,
     ProbeOrder, Profile, SuspicionRule,

@@ -20,12 +20,13 @@ use swim_proto::{
     State, Subject, TinyId,
 };
 
-use crate::action::{Action, Event, EventKind, MemberView, Via, Who};
+use crate::action::{Action, Death, Event, EventKind, MemberView, Via, Who};
 use crate::agreement::Agreement;
 use crate::config::Config;
 use crate::counters::Counters;
 use crate::deadlines::Deadlines;
 use crate::guard::Guard;
+use crate::healing::Healing;
 use crate::health::LocalHealth;
 use crate::keeping::{Keeping, SavedState};
 use crate::known::Known;
@@ -75,8 +76,8 @@ pub struct Membership {
     probes: Probes,
     relays: Relays,
     suspicions: Deadlines<Suspicion>,
-    /// The dead and left, with those who had accused them; the deadline is when to forget.
-    tombstones: Deadlines<Accusers>,
+    /// The dead and left, and how the dead came to be; the deadline is when to forget.
+    tombstones: Deadlines<Option<Death>>,
     seeds: Seeds,
     /// Addresses out of an earlier life.
     known: Known,
@@ -95,6 +96,8 @@ pub struct Membership {
     sync_at: Instant,
     heal_at: Instant,
     heal_seed_next: bool,
+    /// Whether a partition is over (E6).
+    healing: Healing,
     /// Until when the one is remembered that was the most recently dead when it was tried (E5).
     healed_last: Instant,
     /// What the digests of others say (D2 to D5).
@@ -175,6 +178,7 @@ impl Membership {
             sync_at: now + config.sync_interval(),
             heal_at: now + config.healing_interval(),
             heal_seed_next: false,
+            healing: Healing::default(),
             healed_last: Instant::ZERO,
             agreement: Agreement::default(),
             own_hash: (Claim::new(Incarnation(0), State::Left), 0),
@@ -326,6 +330,13 @@ impl Membership {
         MemberView { id: entry.id, claim: entry.claim(), record: entry.record().clone() }
     }
 
+    /// How a member that is held dead came to be so; `None` for others, and of one that had left
+    /// before it was said to be dead.
+    pub fn death(&self, ix: MemberIx) -> Option<Death> {
+        let death = self.tombstones.value(ix).copied().flatten();
+        death.filter(|_| self.table.held(ix).claim().state == State::Dead)
+    }
+
     /// Where a member is reached.
     pub fn address(&self, ix: MemberIx) -> SocketAddr {
         self.table.held(ix).record().address()
@@ -415,7 +426,7 @@ impl Membership {
                 Part::Suspect { subject: subject(), incarnation, accusers }
             }
             State::Dead => {
-                let accusers = self.tombstones.value(ix).copied().unwrap_or_default();
+                let accusers = self.death(ix).map_or_else(Accusers::new, |death| death.accusers);
                 Part::Dead { subject: subject(), incarnation, accusers }
             }
             State::Left => Part::Left { subject: subject(), incarnation },
@@ -459,7 +470,7 @@ impl Membership {
 
     /// Writes a claim and everything that hangs on the state: rounds, suspicion, tombstone,
     /// probes in flight, and the list of changes.
-    fn set_claim(&mut self, now: Instant, ix: MemberIx, claim: Claim, accusers: Accusers) {
+    fn set_claim(&mut self, now: Instant, ix: MemberIx, claim: Claim, death: Option<Death>) {
         let before = self.table.held(ix).claim().state;
         self.table.set_claim(ix, claim);
         if claim.state != State::Suspect {
@@ -476,14 +487,20 @@ impl Membership {
         if claim.state.is_present() {
             self.tombstones.remove(ix);
             self.arm_probe(now);
+            if !before.is_present() {
+                self.on_company();
+            }
         } else {
-            self.bury(now, ix, before, accusers);
+            self.bury(now, ix, before, death);
+        }
+        if before == State::Dead && claim.state.is_present() {
+            self.on_back(now, ix);
         }
         self.on_changed(ix);
     }
 
     /// A member is not present any more: nobody probes it, and it is remembered for a while (T1).
-    fn bury(&mut self, now: Instant, ix: MemberIx, before: State, accusers: Accusers) {
+    fn bury(&mut self, now: Instant, ix: MemberIx, before: State, death: Option<Death>) {
         self.probes.forget(ix);
         self.relays.forget(ix);
         self.trips.forget(ix);
@@ -497,7 +514,17 @@ impl Membership {
             self.counters.tombstones_full += 1;
             self.forget(oldest);
         }
-        self.tombstones.set(ix, now + self.config.tombstone_age(), accusers);
+        self.tombstones.set(ix, now + self.config.tombstone_age(), death);
+    }
+
+    /// Somebody is there after there was nobody. What this node has believed alone of the dead was
+    /// told to nobody, and is no fresh news: the network may have been cut (M5).
+    fn on_company(&mut self) {
+        if self.table.present() == 1 {
+            let dead = self.tombstones.members();
+            let dead = dead.filter(|&ix| self.table.held(ix).claim().state == State::Dead);
+            self.actions.extend(dead.map(Action::Forget));
+        }
     }
 
     fn forget(&mut self, ix: MemberIx) {

@@ -24,7 +24,7 @@ fn s5_one_who_hears_from_nobody_holds_nobody_dead_and_says_that_it_is_isolated()
     bench.pass_with_acks(seconds(5), &[]);
     let actions = bench.pass(seconds(15));
     let seen = events(&actions);
-    assert!(seen.iter().all(|(_, kind)| !matches!(kind, EventKind::Down { .. })), "{seen:?}");
+    assert!(seen.iter().all(|(_, kind)| !matches!(kind, EventKind::Down(_))), "{seen:?}");
     assert_eq!(seen.iter().filter(|(_, kind)| *kind == EventKind::Isolated).count(), 1);
     assert!(bench.machine.counters().sentences_held > 0);
 
@@ -49,7 +49,7 @@ fn s5_a_held_sentence_is_not_executed_when_touch_returns_but_looked_into() {
         bench.hear(Say::Suspect(1, 1, by));
     }
     let actions = bench.pass(seconds(12));
-    assert!(events(&actions).iter().all(|(_, kind)| !matches!(kind, EventKind::Down { .. })));
+    assert!(events(&actions).iter().all(|(_, kind)| !matches!(kind, EventKind::Down(_))));
     bench.pass_with_acks(seconds(3), &[1]);
     assert_eq!(bench.claim(1), Some((1, State::Suspect)), "its time begins anew");
     bench.pass_with_acks(seconds(10), &[1]);

@@ -343,11 +343,11 @@ fn s4_a_suspect_that_does_not_refute_is_dead_and_its_death_names_its_accusers() 
     bench.hear(Say::Suspect(2, 1, 3));
     bench.pass_with_acks(Duration::ZERO, &[]);
     let actions = bench.pass_with_acks(seconds(30), &[]);
-    let [(who, EventKind::Down { accusers: by, own, .. })] = events(&actions)[..] else {
-        panic!("one death")
-    };
-    assert_eq!((who, own), (id(2), true));
-    assert_eq!(by, accusers(&[1, 3]));
+    let [(who, EventKind::Down(death))] = events(&actions)[..] else { panic!("one death") };
+    assert_eq!((who, death.own), (id(2), true));
+    assert_eq!(death.accusers, accusers(&[1, 3]));
+    let ix = bench.ix(2).unwrap();
+    assert_eq!(bench.machine.death(ix), Some(death), "it is remembered with the tombstone");
     assert_eq!(bench.machine.counters().deaths_declared, 1);
 }
 
@@ -401,7 +401,7 @@ fn s3_one_whom_a_sick_node_alone_accuses_has_its_time_to_refute() {
         for (_, kind) in events(&bench.pass(ms(100))) {
             match kind {
                 EventKind::Suspected => suspected = Some(bench.now),
-                EventKind::Down { .. } => dead = Some(bench.now),
+                EventKind::Down(_) => dead = Some(bench.now),
                 _ => {}
             }
         }

@@ -95,8 +95,37 @@ impl Claim {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use quickcheck::{Arbitrary, Gen, quickcheck};
 
     const STATES: [State; 4] = [State::Alive, State::Suspect, State::Dead, State::Left];
+
+    impl Arbitrary for Claim {
+        fn arbitrary(g: &mut Gen) -> Self {
+            // Few numbers, so that they meet; and the last.
+            let numbers = [1, 2, 3, u64::MAX];
+            let (number, state) = (*g.choose(&numbers).unwrap(), *g.choose(&STATES).unwrap());
+            Self::new(Incarnation(number), state)
+        }
+    }
+
+    /// What is held after `heard` has come.
+    fn merge(held: Claim, heard: Claim) -> Claim {
+        if heard.supersedes(held) { heard } else { held }
+    }
+
+    quickcheck! {
+        fn m1_claims_may_come_in_any_order(a: Claim, b: Claim) -> bool {
+            merge(a, b) == merge(b, a)
+        }
+
+        fn m1_claims_may_come_by_way_of_any_tables(a: Claim, b: Claim, c: Claim) -> bool {
+            merge(merge(a, b), c) == merge(a, merge(b, c))
+        }
+
+        fn m1_claims_may_come_again(a: Claim, b: Claim) -> bool {
+            merge(merge(a, b), b) == merge(a, b) && !a.supersedes(a)
+        }
+    }
 
     #[test]
     fn m1_every_pair_of_claims_is_ordered_by_incarnation_then_rank() {

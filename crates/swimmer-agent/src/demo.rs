@@ -3,6 +3,7 @@
 mod node;
 mod script;
 mod view;
+mod witness;
 
 use std::io;
 use std::process::ExitCode;

@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::Serialize;
-use swimmer::{Event, Member, Snapshot};
+use swimmer::{Death, Event, Member, Snapshot};
 
 use crate::escape::escape_json;
 use crate::tags;
@@ -41,6 +41,21 @@ struct JsonMember {
 struct Reason {
     accusers: Vec<String>,
     path: &'static str,
+    at: String,
+    suspected_ms: Option<u64>,
+    health: u32,
+}
+
+impl From<&Death> for Reason {
+    fn from(death: &Death) -> Self {
+        Self {
+            accusers: death.accusers.iter().map(ToString::to_string).collect(),
+            path: death.path.as_str(),
+            at: time(Timestamp::try_from(death.at).unwrap_or(Timestamp::UNIX_EPOCH)),
+            suspected_ms: death.suspected_for.map(|time| time.as_millis() as u64),
+            health: death.health,
+        }
+    }
 }
 
 impl From<&Member> for JsonMember {
@@ -75,8 +90,7 @@ impl JsonWriter {
             Event::Up(member) => ("up", member),
             Event::Suspected(member) => ("suspected", member),
             Event::Down(member, death) => {
-                let accusers = death.accusers.iter().map(ToString::to_string).collect();
-                reason = Some(Reason { accusers, path: death.path.as_str() });
+                reason = Some(Reason::from(death));
                 ("down", member)
             }
             Event::Left(member) => ("left", member),
@@ -127,10 +141,14 @@ impl JsonWriter {
         make: impl FnOnce(u64, String) -> Line<'a>,
     ) -> io::Result<()> {
         self.seq += 1;
-        let time = format!("{:.3}", Timestamp::now());
-        let json = serde_json::to_string(&make(self.seq, time))?;
+        let json = serde_json::to_string(&make(self.seq, time(Timestamp::now())))?;
         // In one piece, so that nobody reads half a line.
         out.write_all(format!("{}\n", escape_json(&json)).as_bytes())?;
         out.flush()
     }
+}
+
+/// UTC, with milliseconds.
+fn time(at: Timestamp) -> String {
+    format!("{at:.3}")
 }

@@ -142,7 +142,9 @@ fn describe(event: &Event, view: &View) -> (&'static str, &'static str, String) 
         Event::Isolated(_) => {
             ("isolated", RED, "this node hears from nobody, and judges nobody for a while".into())
         }
-        Event::Healed(_) => ("healed", GREEN, "this node hears from others again".into()),
+        Event::Healed(_) => {
+            ("healed", GREEN, "this node is in touch again with others that it had lost".into())
+        }
         Event::Conflict { other, .. } => {
             ("conflict", RED, format!("another process uses this node's host key, at {other}"))
         }
@@ -152,13 +154,19 @@ fn describe(event: &Event, view: &View) -> (&'static str, &'static str, String) 
 
 fn why(death: &Death, view: &View) -> String {
     let accusers: Vec<String> = death.accusers.iter().map(|&id| label_of(id, view)).collect();
-    let accusers = accusers.join(", ");
-    match (death.path, accusers.is_empty()) {
-        (DeathPath::Suspicion, true) => "suspicion not refuted".into(),
-        (DeathPath::Suspicion, false) => format!("suspicion by {accusers} not refuted"),
-        (DeathPath::Gossip, true) => "heard by gossip".into(),
-        (DeathPath::Gossip, false) => format!("heard by gossip, suspicion by {accusers}"),
+    let by = if accusers.is_empty() { "".into() } else { format!(" by {}", accusers.join(", ")) };
+    let seconds = death.suspected_for.map(|time| format!("{:.1} s", time.as_secs_f64()));
+    let mut why = match (death.path, seconds) {
+        (DeathPath::Suspicion, None) => format!("suspicion{by} not refuted"),
+        (DeathPath::Suspicion, Some(time)) => format!("suspicion{by} not refuted in {time}"),
+        (DeathPath::Gossip, None) if by.is_empty() => "heard by gossip".into(),
+        (DeathPath::Gossip, None) => format!("heard by gossip, suspicion{by}"),
+        (DeathPath::Gossip, Some(time)) => format!("heard by gossip, suspicion{by} for {time}"),
+    };
+    if death.health > 0 {
+        why.push_str(&format!("; this node's own health was {}", death.health));
     }
+    why
 }
 
 fn label_of(id: NodeId, view: &View) -> String {
@@ -227,6 +235,7 @@ fn clip(text: String, chars_max: usize) -> String {
 mod tests {
     use super::*;
     use crate::printer::tests::{member, view};
+    use std::time::{Duration, SystemTime};
 
     fn written(writer: &mut TextWriter, view: &View, pause: bool) -> String {
         let mut out = Vec::new();
@@ -264,15 +273,24 @@ mod tests {
     fn a_death_says_why() {
         let view = view(2);
         let ids = [1, 2, 9].map(|id| member(id, State::Alive).id);
-        let why = |accusers: &[NodeId], path| {
-            why(&Death { accusers: accusers.to_vec(), path, health: 0 }, &view)
+        let why = |accusers: &[NodeId], path, suspected_for, health| {
+            let (accusers, at) = (accusers.to_vec(), SystemTime::UNIX_EPOCH);
+            why(&Death { accusers, path, at, suspected_for, health }, &view)
         };
+        let time = Some(Duration::from_millis(4_040));
         assert_eq!(
-            why(&ids, DeathPath::Suspicion),
-            "suspicion by this node, 10.0.0.2:7, 09000000 not refuted"
+            why(&ids, DeathPath::Suspicion, time, 0),
+            "suspicion by this node, 10.0.0.2:7, 09000000 not refuted in 4.0 s"
         );
-        assert_eq!(why(&[], DeathPath::Gossip), "heard by gossip");
-        assert_eq!(why(&ids[1..2], DeathPath::Gossip), "heard by gossip, suspicion by 10.0.0.2:7");
+        assert_eq!(why(&[], DeathPath::Gossip, None, 0), "heard by gossip");
+        assert_eq!(
+            why(&ids[1..2], DeathPath::Gossip, None, 2),
+            "heard by gossip, suspicion by 10.0.0.2:7; this node's own health was 2"
+        );
+        assert_eq!(
+            why(&ids[1..2], DeathPath::Gossip, time, 0),
+            "heard by gossip, suspicion by 10.0.0.2:7 for 4.0 s"
+        );
     }
 
     #[test]

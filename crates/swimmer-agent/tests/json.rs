@@ -110,7 +110,20 @@ fn every_line_is_an_event_with_the_fields_of_its_kind() {
     let down = agent.until_event("down");
     assert_eq!((&down["member"]["state"], &down["members"]), (&"dead".into(), &1.into()));
     let own_id = agent.says("id");
-    assert_eq!(down["reason"], serde_json::json!({"accusers": [own_id], "path": "suspicion"}));
+    let reason = &down["reason"];
+    let all = ["accusers", "path", "at", "suspected_ms", "health"];
+    assert_eq!(keys(reason), all.into());
+    assert_eq!(
+        (&reason["accusers"], &reason["path"]),
+        (&serde_json::json!([own_id]), &"suspicion".into())
+    );
+    let time = |value: &Value| value.as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    let told_after = time(&down["time"]).duration_since(time(&reason["at"]));
+    assert!(told_after.as_secs() < 60, "{down}");
+    // One accuser alone waits for twice the minimum.
+    let suspected = reason["suspected_ms"].as_u64().unwrap();
+    assert!((2_000..12_000).contains(&suspected), "{down}");
+    assert!(reason["health"].is_u64());
 
     let _again = node(7, &agent);
     let up = agent.until_event("up");

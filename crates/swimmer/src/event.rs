@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use swim_proto::{NodeId, RefusalReason};
 
@@ -37,7 +38,9 @@ pub enum Event {
     /// This node, the member, hears from nobody: it may be cut off, and holds nobody dead for a
     /// while (S5).
     Isolated(Member),
-    /// This node, the member, hears from others again.
+    /// This node, the member, hears from others again after it was isolated; or a partition is over:
+    /// members that it held dead are coming back, and they held it dead. Told once a healing, on both
+    /// sides (E6); that they are up is told of each.
     Healed(Member),
     /// Another process uses this node's id.
     Conflict {
@@ -59,13 +62,21 @@ pub enum Delivery {
     Reliable,
 }
 
-/// Why a member is held dead.
+/// Why a member is held dead. It can be looked up as long as the member is remembered, a day by
+/// default: with the tokio feature by `Snapshot::death`, else by
+/// [`Node::death`](crate::node::Node::death).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Death {
     /// Whose probes failed, as far as this node knows them; this node may be among them.
     pub accusers: Vec<NodeId>,
     /// How this node came to hold it dead.
     pub path: DeathPath,
+    /// When that was, by this node's wall clock.
+    pub at: SystemTime,
+    /// For how long this node had suspected it by then, counted from the ping that was not answered,
+    /// less any time for which this node itself stood still. `None`: it had not; it has only heard of
+    /// it.
+    pub suspected_for: Option<Duration>,
     /// This node's local health score at that moment, 0 (well) to 8.
     pub health: u32,
 }

@@ -33,14 +33,14 @@ mod told;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use swim_dissemination::{Outbox, SeenSet, Urgency, transmit_limit};
 use swim_membership::{
-    Action, Ask, Config, Event as MembershipEvent, EventKind, Instant, Lookup, MemberIx,
-    MemberView, Membership, Now, Suspicion, Table, Tell, Who,
+    Action, Ask, Config, Death as MembershipDeath, Event as MembershipEvent, EventKind, Instant,
+    Lookup, MemberIx, MemberView, Membership, Now, Suspicion, Table, Tell, Who,
 };
 use swim_proto::{
     BincodeCodec, Claim, ClusterName, Codec, Datagram, NodeId, RecordError, RecordFields, Seq,
@@ -399,11 +399,7 @@ impl Node {
             EventKind::Joined => Event::Joined(member),
             EventKind::Up => Event::Up(member),
             EventKind::Suspected => Event::Suspected(member),
-            EventKind::Down { accusers, own, health } => {
-                let ids = accusers.as_slice().iter().filter_map(|&tiny| self.id_of(tiny));
-                let path = if own { DeathPath::Suspicion } else { DeathPath::Gossip };
-                Event::Down(member, Death { accusers: ids.collect(), path, health })
-            }
+            EventKind::Down(death) => Event::Down(member, self.death_of(&death)),
             EventKind::Left => Event::Left(member),
             EventKind::Updated => Event::Updated(member),
             EventKind::Isolated => Event::Isolated(member),
@@ -411,6 +407,17 @@ impl Node {
             EventKind::Conflict { other } => Event::Conflict { local: member, other },
         };
         self.pending.push_back(Pending::Event(event));
+    }
+
+    fn death_of(&self, death: &MembershipDeath) -> Death {
+        let accusers = death.accusers.as_slice().iter();
+        Death {
+            accusers: accusers.filter_map(|&tiny| self.id_of(tiny)).collect(),
+            path: if death.own { DeathPath::Suspicion } else { DeathPath::Gossip },
+            at: UNIX_EPOCH.checked_add(death.at).unwrap_or(UNIX_EPOCH),
+            suspected_for: death.suspected_for,
+            health: death.health,
+        }
     }
 
     fn id_of(&self, tiny: TinyId) -> Option<NodeId> {
@@ -454,6 +461,13 @@ impl Node {
     pub fn member(&self, id: NodeId) -> Option<Member> {
         let ix = self.membership.table().find(id)?;
         Some(member_of(&self.membership.view(ix)))
+    }
+
+    /// Why a member is held dead; `None` for others, and for one that had left before it was said to
+    /// be dead. Kept as long as the member is.
+    pub fn death(&self, id: NodeId) -> Option<Death> {
+        let ix = self.membership.table().find(id)?;
+        self.membership.death(ix).map(|death| self.death_of(&death))
     }
 
     /// Whether an ack of this number would end a probe, or be handed on: for checkers.

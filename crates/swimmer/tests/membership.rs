@@ -4,11 +4,18 @@
 
 mod support;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use support::{all_hold, all_see_all, builder, event, soon, start, start_many, state, until};
-use swim_transport::{Faulty, UdpTcp};
-use swimmer::{Cluster, DeathPath, Event, Notice, RefusalReason, State};
+use support::{
+    all_hold, all_see_all, builder, event, soon, start, start_many, state, until, within,
+};
+use swim_transport::{FaultControl, Faulty, UdpTcp};
+use swimmer::{Change, Cluster, DeathPath, Event, Notice, RefusalReason, State, Subscription};
+use tokio::time::Instant;
+
+/// So soon after the end of a split all see all again: two healing intervals, of 5 s here and 30 s at
+/// `lan`, as every second try may be at a seed.
+const HEALED_MAX: Duration = Duration::from_secs(12);
 
 #[tokio::test]
 async fn three_nodes_that_join_see_each_other() {
@@ -36,7 +43,7 @@ async fn a_node_that_stops_without_a_word_is_held_dead_by_all() {
     let mut nodes = start_many(5).await;
     let mut events = nodes[0].subscribe();
     let gone = nodes.pop().unwrap();
-    let id = gone.id();
+    let (id, stopped) = (gone.id(), SystemTime::now());
     gone.shutdown().await;
     until("all hold it dead", || all_hold(&nodes, id, State::Dead)).await;
     let death = event("down", &mut events, |event| match event {
@@ -47,6 +54,20 @@ async fn a_node_that_stops_without_a_word_is_held_dead_by_all() {
     assert!(!death.accusers.is_empty() && death.accusers.len() <= 4);
     assert!(death.accusers.iter().all(|accuser| nodes.iter().any(|node| node.id() == *accuser)));
     assert!(matches!(death.path, DeathPath::Suspicion | DeathPath::Gossip));
+    assert!(death.at >= stopped && death.at <= SystemTime::now());
+    if death.path == DeathPath::Suspicion {
+        let suspected = death.suspected_for.unwrap();
+        assert!(suspected >= Duration::from_secs(1), "the minimum: {suspected:?}");
+    }
+    let members = nodes[0].members();
+    assert_eq!(members.death(id), Some(&death), "it can be looked up afterwards");
+    assert_eq!(members.death(nodes[1].id()), None);
+
+    let again = builder().id(id).seeds([nodes[1].local_addr().to_string()]).start().await.unwrap();
+    until("it is back", || all_hold(&nodes, id, State::Alive)).await;
+    assert_eq!(nodes[0].members().death(id), None);
+    assert_eq!(members.death(id), Some(&death), "a snapshot stays as it is");
+    again.shutdown().await;
 }
 
 #[tokio::test]
@@ -102,7 +123,7 @@ async fn a_node_comes_back_by_itself_after_it_was_held_dead() {
 }
 
 /// Starts nodes whose links can be cut.
-async fn start_faulty(count: usize) -> (Vec<Cluster>, Vec<swim_transport::FaultControl>) {
+async fn start_faulty(count: usize) -> (Vec<Cluster>, Vec<FaultControl>) {
     let (mut nodes, mut faults) = (Vec::<Cluster>::new(), Vec::new());
     for seed in 0..count {
         let udp_tcp = UdpTcp::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
@@ -116,7 +137,7 @@ async fn start_faulty(count: usize) -> (Vec<Cluster>, Vec<swim_transport::FaultC
 }
 
 #[tokio::test]
-async fn two_halves_that_were_split_find_each_other_and_bury_nobody() {
+async fn two_halves_that_were_split_find_each_other_without_a_call_and_bury_nobody() {
     let (nodes, faults) = start_faulty(6).await;
     let (left, right) = nodes.split_at(3);
     for (node, faults) in nodes.iter().zip(&faults) {
@@ -128,10 +149,25 @@ async fn two_halves_that_were_split_find_each_other_and_bury_nobody() {
             && right.iter().all(|node| all_hold(left, node.id(), State::Dead))
     })
     .await;
-    faults.iter().for_each(swim_transport::FaultControl::heal);
-    until("all see all", || all_see_all(&nodes)).await;
-    tokio::time::sleep(Duration::from_secs(3)).await;
-    assert!(all_see_all(&nodes), "nobody is buried afterwards");
+    let mut events: Vec<Subscription> = nodes.iter().map(Cluster::subscribe).collect();
+    faults.iter().for_each(FaultControl::heal);
+    within(HEALED_MAX, Instant::now(), "all see all", || all_see_all(&nodes)).await;
+    // Longer than a suspicion that healing may have begun.
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(all_see_all(&nodes));
+    for (node, events) in nodes.iter().zip(&mut events) {
+        let mut healed = Vec::new();
+        while let Some(update) = events.try_recv() {
+            match update.change {
+                Change::Event(Event::Healed(local)) => healed.push(local.id),
+                Change::Event(event) => {
+                    assert!(!matches!(event, Event::Down(..)), "nobody is buried: {event:?}");
+                }
+                Change::Resync(_) => panic!("this reader is not slow"),
+            }
+        }
+        assert_eq!(healed, [node.id()], "each says once, on both sides, that it is healed");
+    }
 }
 
 #[tokio::test]

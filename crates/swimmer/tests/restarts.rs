@@ -7,15 +7,22 @@ mod support;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use support::{all_hold, all_see_all, builder, event, soon, start_many, state, until};
+use support::{all_hold, all_see_all, builder, event, soon, start_many, state, until, within};
 use swim_transport::{FaultControl, Faulty, UdpTcp};
 use swimmer::{Cluster, Event, Notice, State};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
 }
+
+/// So soon a node that has kept its folder is a member again, without a seed.
+const REJOIN_MAX: Duration = Duration::from_secs(5);
+/// So soon after the first of them all see all, when 32 restart at once.
+const MASS_RESTART_MAX: Duration = Duration::from_secs(10);
 
 /// A loopback address of its own for each node, where the system has more than one: a port that
 /// such a node gives back is taken by nobody else before it is bound again.
@@ -51,20 +58,22 @@ async fn stop_all(nodes: Vec<Cluster>) -> Vec<SocketAddr> {
 }
 
 #[tokio::test]
-async fn a_node_that_restarts_with_its_folder_needs_no_seed_and_is_above_its_old_number_at_once() {
+async fn a_node_that_restarts_with_its_folder_is_back_within_5_s_without_a_seed_above_its_old_number()
+ {
     let folder = folder();
     let mut nodes = start_kept(folder.path(), 4).await;
     let gone = nodes.pop().unwrap();
     let (id, before) = (gone.id(), gone.local().incarnation);
     gone.shutdown().await;
     // At another port, so that nobody can find it by itself.
+    let started = Instant::now();
     let again = builder().data_dir(place(folder.path(), 3)).start().await.unwrap();
     assert_eq!(again.id(), id);
     assert!(again.local().incarnation > before, "nobody has told it yet");
     soon("it is ready", again.ready()).await.unwrap();
     assert_eq!(again.members().present_count(), 4);
     nodes.push(again.clone());
-    until("all see all where they are", || {
+    within(REJOIN_MAX, started, "all see all where they are", || {
         all_see_all(&nodes)
             && nodes
                 .iter()
@@ -74,16 +83,17 @@ async fn a_node_that_restarts_with_its_folder_needs_no_seed_and_is_above_its_old
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn thirty_two_nodes_that_restart_at_once_without_seeds_all_see_all() {
+async fn thirty_two_nodes_that_restart_at_once_without_seeds_all_see_all_within_10_s() {
     let folder = folder();
     let addresses = stop_all(start_kept(folder.path(), 32).await).await;
+    let started = Instant::now();
     let mut starting = JoinSet::new();
     for (number, address) in addresses.into_iter().enumerate() {
         let builder = builder().listen(address).data_dir(place(folder.path(), number));
         starting.spawn(async move { builder.start().await.unwrap() });
     }
     let nodes = starting.join_all().await;
-    until("all see all", || all_see_all(&nodes)).await;
+    within(MASS_RESTART_MAX, started, "all see all", || all_see_all(&nodes)).await;
     assert!(nodes.iter().all(|node| node.local().incarnation.0 > 1));
 }
 
@@ -156,7 +166,7 @@ async fn a_copied_folder_is_a_conflict_that_both_report_with_both_addresses_and_
         assert_eq!(addresses.await, (own.local_addr(), other.local_addr()));
     }
     let before = [original.local().incarnation.0, copy.local().incarnation.0];
-    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
     let after = [original.local().incarnation.0, copy.local().incarnation.0];
     // Each may have had one raise left to make.
     assert!(after.iter().zip(before).all(|(after, before)| *after <= before + 3), "a storm");

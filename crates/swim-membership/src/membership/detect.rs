@@ -370,8 +370,8 @@ impl Membership {
             return Touch::Open;
         }
         let touch = self.guard.look(now, period, hold, self.table.present());
-        if touch == Touch::Open && core::mem::take(&mut self.guard.isolated) {
-            self.emit_own(EventKind::Healed);
+        if touch == Touch::Open && self.guard.isolated {
+            self.on_touch(now);
         }
         if touch != Touch::Shut {
             self.end_hold(now, touch);
@@ -486,7 +486,7 @@ impl Membership {
         }
         self.counters.deaths_declared += 1;
         let incarnation = self.table.held(ix).claim().incarnation;
-        self.declare_dead(now, ix, incarnation, suspicion.accusers(), true);
+        self.declare_dead(now, ix, incarnation, suspicion.accusers(), Some(suspicion));
     }
 
     /// Asks a few others what they hold of a suspect: its refutation may have passed us by (S9).

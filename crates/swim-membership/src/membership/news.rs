@@ -1,6 +1,7 @@
 //! News about members: the rules of merging (M1 to M6).
 
 use core::net::SocketAddr;
+use core::time::Duration;
 
 use swim_proto::limits::INCARNATION_JUMP_MAX;
 use swim_proto::{
@@ -8,7 +9,7 @@ use swim_proto::{
 };
 
 use super::{CONTRADICTIONS_MAX, Membership, Source};
-use crate::action::{Action, Ask, EventKind, Tell, Via, Who};
+use crate::action::{Action, Ask, Death, EventKind, Tell, Via, Who};
 use crate::known_bug::KnownBug;
 use crate::probe::Purpose;
 use crate::suspicion::{Suspicion, SuspicionTimes};
@@ -108,6 +109,7 @@ impl Membership {
         let ix = self.table.insert(id, claim, record);
         self.order.insert(ix, &mut self.rng);
         self.arm_probe(now);
+        self.on_company();
         self.on_changed(ix);
         self.emit(ix, EventKind::Joined);
         self.tell_news(ix);
@@ -150,7 +152,7 @@ impl Membership {
         let replaces = self.record_replaces(ix, incarnation, &record);
         let record_updated = replaces && record != *self.table.held(ix).record();
         if newer {
-            self.set_claim(now, ix, claim, Accusers::new());
+            self.set_claim(now, ix, claim, None);
         }
         if replaces {
             if record.address() != self.address(ix) {
@@ -240,7 +242,7 @@ impl Membership {
         for &other in others {
             suspicion.confirm(other);
         }
-        self.set_claim(now, ix, Claim::new(incarnation, State::Suspect), Accusers::new());
+        self.set_claim(now, ix, Claim::new(incarnation, State::Suspect), None);
         self.suspicions.set(ix, suspicion.due(self.inquiry_time()), suspicion);
         match held {
             // It must have raised its incarnation itself, so it is back, if in doubt.
@@ -300,7 +302,7 @@ impl Membership {
         } else if self.jumps(ix, incarnation.next()) {
             self.counters.claims_jumped += 1;
         } else if !held.state.is_present() || source.via.is_gossip() && self.is_expected(now, ix) {
-            self.declare_dead(now, ix, incarnation, accusers, false);
+            self.declare_dead(now, ix, incarnation, accusers, None);
         } else {
             self.doubt(now, source, ix, incarnation, accusers);
         }
@@ -343,13 +345,14 @@ impl Membership {
         }
     }
 
+    /// With the suspicion of this node that has run out, if it was that.
     pub(super) fn declare_dead(
         &mut self,
         now: Instant,
         ix: MemberIx,
         incarnation: Incarnation,
         accusers: Accusers,
-        own: bool,
+        ran_out: Option<Suspicion>,
     ) {
         let held = self.table.held(ix).claim();
         let present = held.state.is_present();
@@ -357,10 +360,17 @@ impl Membership {
             true => held.incarnation,
             false => incarnation,
         };
-        self.set_claim(now, ix, Claim::new(incarnation, State::Dead), accusers);
+        let suspicion = ran_out.as_ref().or_else(|| self.suspicions.value(ix));
+        let death = Death {
+            accusers,
+            own: ran_out.is_some(),
+            suspected_for: suspicion.map(|suspicion| now - suspicion.started()),
+            at: Duration::from_micros(self.clock.unix_micros(now)),
+            health: self.health.score(),
+        };
+        self.set_claim(now, ix, Claim::new(incarnation, State::Dead), Some(death));
         if present {
-            let health = self.health.score();
-            self.emit(ix, EventKind::Down { accusers, own, health });
+            self.emit(ix, EventKind::Down(death));
         }
         self.tell_news(ix);
     }
@@ -384,7 +394,7 @@ impl Membership {
         } else if self.jumps(ix, incarnation.next()) {
             self.counters.claims_jumped += 1;
         } else {
-            self.set_claim(now, ix, claim, Accusers::new());
+            self.set_claim(now, ix, claim, None);
             if held.state.is_present() {
                 self.emit(ix, EventKind::Left);
             }

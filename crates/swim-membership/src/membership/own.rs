@@ -77,7 +77,7 @@ impl Membership {
         if self.has_bug(KnownBug::NumberWraps) {
             self.local.incarnation.0 %= 4;
         }
-        self.on_refuted(refutation);
+        self.on_refuted(now, refutation);
     }
 
     /// Whether a number is so high that nobody has taken it for ours (M3).
@@ -122,15 +122,16 @@ impl Membership {
 
     pub(super) fn on_raise_due(&mut self, now: Instant) {
         let refutation = self.local.raise_due(now);
-        self.on_refuted(refutation);
+        self.on_refuted(now, refutation);
     }
 
-    pub(super) fn on_refuted(&mut self, refutation: Refutation) {
+    pub(super) fn on_refuted(&mut self, now: Instant, refutation: Refutation) {
         self.reserve_numbers();
         if refutation == Refutation::Raised {
             self.counters.refutations += 1;
             self.health.worsen();
             self.tell_own_news();
+            self.on_parted(now);
         }
     }
 

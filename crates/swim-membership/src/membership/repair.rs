@@ -1,14 +1,15 @@
-//! Joining, periodic sync and healing: whom to ask over the reliable plane, and when (J1, J2, E4, E5).
+//! Joining, periodic sync and healing: whom to ask over the reliable plane, and when (J1, J2, E4 to E6).
 
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use rand::RngExt;
 use rand::seq::IndexedRandom;
-use swim_proto::State;
+use swim_proto::{NodeId, State};
 
 use super::Membership;
-use crate::action::{Action, Ask};
+use crate::action::{Action, Ask, EventKind};
+use crate::table::MemberIx;
 use crate::time::Instant;
 
 impl Membership {
@@ -119,6 +120,41 @@ impl Membership {
         let seeds = self.seeds_to_heal().iter().copied();
         let absent: Vec<SocketAddr> = seeds.filter(|&seed| !present(seed)).collect();
         absent.choose(&mut self.rng).copied()
+    }
+
+    /// This node compares tables with this member, which has answered or asked. Whom it holds dead
+    /// has lived all the time (E6). A join says nothing: it may be of a new life.
+    pub fn handle_compared_with(&mut self, now: Instant, peer: NodeId) {
+        let dead = |ix| self.table.held(ix).claim().state == State::Dead;
+        if !self.has_left() && self.table.find(peer).is_some_and(dead) {
+            self.on_parted(now);
+        }
+    }
+
+    /// Others have thought this node dead, or the other way round (E6).
+    pub(super) fn on_parted(&mut self, now: Instant) {
+        if self.healing.on_parted(now, &self.config) {
+            self.tell_healed();
+        }
+    }
+
+    /// One who was held dead is present again (E6).
+    pub(super) fn on_back(&mut self, now: Instant, ix: MemberIx) {
+        let present = self.present();
+        if self.healing.on_return(now, ix, &self.config, present) {
+            self.tell_healed();
+        }
+    }
+
+    /// This node hears from others again after it was isolated (S5), which is told as a healing is.
+    pub(super) fn on_touch(&mut self, now: Instant) {
+        self.healing.on_told(now, &self.config);
+        self.tell_healed();
+    }
+
+    fn tell_healed(&mut self) {
+        self.guard.isolated = false;
+        self.emit_own(EventKind::Healed);
     }
 
     /// The seeds, once one has answered: until then all are tried anyway (J1).

@@ -10,6 +10,7 @@ use swimmer::{NodeId, State, block_on};
 
 use super::node::DemoNode;
 use super::view::{LEGEND, Views};
+use super::witness::Witness;
 use crate::table::table;
 use crate::text::colour_wanted;
 
@@ -17,15 +18,17 @@ use crate::text::colour_wanted;
 const LOOK: Duration = Duration::from_millis(20);
 /// A rest between two steps, for whoever reads along.
 const REST: Duration = Duration::from_secs(1);
-/// How long a change may take to be seen by all.
-const PATIENCE: Duration = Duration::from_secs(25);
+/// How long a change may take to be seen by all: whoever has lost most of the others judges nobody
+/// for 10 s, and then alone.
+const PATIENCE: Duration = Duration::from_secs(35);
 /// How long all of it may take: what is not seen by then will not be waited for.
-const PLAY_MAX: Duration = Duration::from_secs(100);
+const PLAY_MAX: Duration = Duration::from_secs(110);
 
-/// One thing that was done, and how long all took to see it; `None`: they did not.
+/// One thing that was to be seen, and how it came out: after how long, or how often.
 struct Outcome {
     what: String,
-    seen_after: Option<Duration>,
+    measured: String,
+    good: bool,
 }
 
 struct Script<'a> {
@@ -55,13 +58,13 @@ pub(super) fn play(count: usize, folder: &Path) -> Result<bool, String> {
     script.rest();
     let killed = script.kill();
     script.rest();
+    script.restart(&killed)?;
+    script.rest();
     script.pause();
     script.rest();
-    script.cut();
+    script.split();
     script.rest();
     script.heal();
-    script.rest();
-    script.restart(&killed)?;
     script.rest();
     script.leave();
     Ok(script.finish())
@@ -91,38 +94,90 @@ impl Script<'_> {
         self.say(&format!("Killing {name}: it ends without a word."));
         let started = Instant::now();
         victim.kill();
+        self.watch(&format!("{name} killed: the first holds it dead"), started, |views| {
+            views.any_holds(id, State::Dead)
+        });
         self.watch(&format!("{name} killed: all others hold it dead"), started, |views| {
             views.all_hold(id, State::Dead)
         });
+        self.show_death(id);
         name
+    }
+
+    /// One node's record of a death.
+    fn show_death(&mut self, id: NodeId) {
+        let observer = &self.nodes[0];
+        let members = observer.cluster.members();
+        let Some(death) = members.death(id) else { return };
+        let name_of = |id: &NodeId| {
+            let column = self.columns.iter().find(|(_, column)| column == id);
+            column.map_or_else(|| id.to_string(), |(name, _)| name.clone())
+        };
+        let accusers: Vec<String> = death.accusers.iter().map(name_of).collect();
+        let (accusers, path) = (accusers.join(", "), death.path.as_str());
+        let time = death.suspected_for.unwrap_or_default().as_secs_f64();
+        let record =
+            format!("{} by {path}, suspected for {time:.2} s, by {accusers}", observer.name);
+        self.show(&format!("the record of it at {record}\n"));
     }
 
     fn pause(&mut self) {
         let (name, id) = (self.nodes[2].name.clone(), self.nodes[2].id());
+        let accusations = |script: &Self| {
+            let counted = script.nodes[2].cluster.stats().membership;
+            counted.suspicions_raised + counted.deaths_declared
+        };
+        let before = accusations(self);
         self.say(&format!("Pausing {name}: its thread is blocked, as that of a stopped process."));
         let pause = self.nodes[2].pause();
-        self.watch(&format!("{name} paused: all others doubt it"), Instant::now(), |views| {
-            views.all_doubt(id)
+        self.watch(&format!("{name} paused: all others hold it dead"), Instant::now(), |views| {
+            views.all_hold(id, State::Dead)
         });
         self.say(&format!("{name} goes on. It learns what the others think, and refutes it."));
         drop(pause);
         self.watch(&format!("{name} goes on: all see all"), Instant::now(), Views::all_see_all);
+        self.rest();
+        let raised = accusations(self) - before;
+        self.count(raised, &format!("accusations by {name}, which has heard nobody for so long"));
     }
 
-    fn cut(&mut self) {
-        let (name, id) = (self.nodes[1].name.clone(), self.nodes[1].id());
-        self.say(&format!("Cutting {name} off: nothing reaches it, nothing comes out."));
-        self.nodes[1].faults.isolate();
-        self.watch(&format!("{name} cut off: all others hold it dead"), Instant::now(), |views| {
-            views.all_hold(id, State::Dead)
+    /// Cuts the first half off from the second.
+    fn split(&mut self) {
+        let (left, right) = self.halves();
+        let names = |nodes: &[DemoNode]| {
+            let names: Vec<&str> = nodes.iter().map(|node| &*node.name).collect();
+            names.join(" ")
+        };
+        let (one, other) = self.nodes.split_at(left.len());
+        let between = format!("{} | {}", names(one), names(other));
+        for (from, to) in [(one, other), (other, one)] {
+            for node in from {
+                to.iter().for_each(|other| node.faults.cut_to(other.address()));
+            }
+        }
+        self.say(&format!(
+            "Splitting the network: {between}. Who has lost many at once waits before it judges."
+        ));
+        self.watch("network split: each half holds the other dead", Instant::now(), |views| {
+            views.hold(&left, &right, State::Dead) && views.hold(&right, &left, State::Dead)
         });
     }
 
+    fn halves(&self) -> (Vec<NodeId>, Vec<NodeId>) {
+        let ids: Vec<NodeId> = self.nodes.iter().map(DemoNode::id).collect();
+        let (left, right) = ids.split_at(ids.len() / 2);
+        (left.to_vec(), right.to_vec())
+    }
+
     fn heal(&mut self) {
-        let name = self.nodes[1].name.clone();
-        self.say(&format!("Healing the cut: nobody calls, {name} and the others find each other."));
-        self.nodes[1].faults.heal();
-        self.watch(&format!("{name} healed: all see all"), Instant::now(), Views::all_see_all);
+        self.say("Healing the network: nobody calls, the halves find each other.");
+        let mut witness = Witness::of(&self.nodes);
+        let started = Instant::now();
+        self.nodes.iter().for_each(|node| node.faults.heal());
+        self.watch("network healed: all see all", started, Views::all_see_all);
+        self.watch("network healed: all have said so", started, |_| witness.all_healed());
+        self.rest();
+        self.count(witness.deaths() as u64, "deaths by the healing");
     }
 
     fn restart(&mut self, name: &str) -> Result<(), String> {
@@ -156,20 +211,20 @@ impl Script<'_> {
         for node in self.nodes.drain(..) {
             node.kill();
         }
-        let rows = self.outcomes.iter().map(|outcome| {
-            let time = outcome.seen_after.map_or_else(|| "NOT SEEN".into(), seconds);
-            vec![time, outcome.what.clone()]
-        });
+        let rows = self
+            .outcomes
+            .iter()
+            .map(|outcome| vec![outcome.measured.clone(), outcome.what.clone()]);
         let rows: Vec<Vec<String>> = rows.collect();
-        print(&format!("\nSeen by all after:\n{}", table(&rows)));
-        let good = self.outcomes.iter().all(|outcome| outcome.seen_after.is_some());
-        let verdict = if good { "All was seen by all" } else { "Something was not seen in time" };
+        print(&format!("\nWhat was seen:\n{}", table(&rows)));
+        let good = self.outcomes.iter().all(|outcome| outcome.good);
+        let verdict = if good { "All was as it should be" } else { "Something went wrong" };
         print(&format!("{verdict}, in {:.1} s.\n", self.started.elapsed().as_secs_f64()));
         good
     }
 
     /// Shows views as they change until `done`, and notes how long that took.
-    fn watch(&mut self, what: &str, started: Instant, done: impl Fn(&Views) -> bool) {
+    fn watch(&mut self, what: &str, started: Instant, mut done: impl FnMut(&Views) -> bool) {
         let deadline = (Instant::now() + PATIENCE).min(self.started + PLAY_MAX);
         let seen_after = loop {
             let views = self.look();
@@ -180,9 +235,16 @@ impl Script<'_> {
                 break None;
             }
         };
-        let time = seen_after.map_or_else(|| "NOT SEEN".into(), seconds);
-        self.show(&format!("{what}, after {}\n", time.trim_start()));
-        self.outcomes.push(Outcome { what: what.to_owned(), seen_after });
+        let measured = seen_after.map_or_else(|| "NOT SEEN".into(), seconds);
+        self.show(&format!("{what}, after {}\n", measured.trim_start()));
+        self.outcomes.push(Outcome { what: what.into(), measured, good: seen_after.is_some() });
+    }
+
+    /// Notes how often something happened that must not.
+    fn count(&mut self, count: u64, what: &str) {
+        self.show(&format!("{count} {what}\n"));
+        let measured = format!("{count:6}  ");
+        self.outcomes.push(Outcome { what: what.into(), measured, good: count == 0 });
     }
 
     /// Shows views as they change for a while.

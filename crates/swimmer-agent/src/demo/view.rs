@@ -38,9 +38,18 @@ impl Views {
         self.others_of(id).all(|held| held == Some(state))
     }
 
-    /// Whether everyone but `id` itself doubts that `id` is alive.
-    pub(super) fn all_doubt(&self, id: NodeId) -> bool {
-        self.others_of(id).all(|held| matches!(held, Some(State::Suspect | State::Dead)))
+    /// Whether anyone but `id` itself holds `id` in this state.
+    pub(super) fn any_holds(&self, id: NodeId, state: State) -> bool {
+        self.others_of(id).any(|held| held == Some(state))
+    }
+
+    /// Whether all of these observers hold all of those members in this state.
+    pub(super) fn hold(&self, observers: &[NodeId], members: &[NodeId], state: State) -> bool {
+        let observers = self.rows.iter().filter(|(_, id, _)| observers.contains(id));
+        observers.into_iter().all(|(_, _, row)| {
+            let mut of = row.iter().zip(&self.columns).filter(|(_, (_, id))| members.contains(id));
+            of.all(|(held, _)| *held == Some(state))
+        })
     }
 
     fn others_of(&self, id: NodeId) -> impl Iterator<Item = Option<State>> + '_ {
@@ -117,7 +126,16 @@ mod tests {
     #[test]
     fn a_view_of_oneself_does_not_count() {
         let views = views([[None, Some(State::Dead)], [Some(State::Alive), None]]);
-        assert!(views.all_hold(id(2), State::Dead) && views.all_doubt(id(2)));
-        assert!(!views.all_doubt(id(1)) && !views.all_see_all());
+        assert!(views.all_hold(id(2), State::Dead) && views.any_holds(id(2), State::Dead));
+        assert!(!views.any_holds(id(1), State::Dead) && !views.all_see_all());
+    }
+
+    #[test]
+    fn halves_are_looked_at_apart() {
+        let (alive, dead) = (Some(State::Alive), Some(State::Dead));
+        let views = views([[alive, dead], [alive, alive]]);
+        assert!(views.hold(&[id(1)], &[id(2)], State::Dead));
+        assert!(!views.hold(&[id(1), id(2)], &[id(2)], State::Dead));
+        assert!(!views.hold(&[id(2)], &[id(1)], State::Dead));
     }
 }

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use swim_proto::NodeId;
+use swim_proto::{NodeId, State as MemberState};
 use tokio::sync::{broadcast, watch};
 
 use super::subscription::{Change, Update};
 use crate::Member;
-use crate::event::Event;
+use crate::event::{Death, Event};
 use crate::node::{DriverCounters, Node, Stats};
 
 /// Events that a slow subscriber may lag behind before it gets a resync instead.
@@ -25,6 +25,7 @@ struct SnapshotInner {
     seq: u64,
     local: Member,
     members: Vec<Member>,
+    deaths: BTreeMap<NodeId, Arc<Death>>,
 }
 
 impl Snapshot {
@@ -61,12 +62,20 @@ impl Snapshot {
         let members = self.members();
         members.binary_search_by_key(&id, |member| member.id).ok().map(|at| &members[at])
     }
+
+    /// Why the member of this id is held dead; `None` if it is not, and of one that had left before
+    /// it was said to be dead.
+    pub fn death(&self, id: NodeId) -> Option<&Death> {
+        self.inner.deaths.get(&id).map(Arc::as_ref)
+    }
 }
 
 #[derive(Debug)]
 struct State {
     local: Member,
     members: BTreeMap<NodeId, Member>,
+    /// Of those that are held dead.
+    deaths: BTreeMap<NodeId, Arc<Death>>,
     seq: u64,
     stats: Stats,
     /// Built when asked for, kept until the next change.
@@ -103,6 +112,7 @@ impl Mirror {
         let state = Mutex::new(State {
             local,
             members: BTreeMap::new(),
+            deaths: BTreeMap::new(),
             seq: 0,
             stats: Stats::default(),
             snapshot: None,
@@ -198,28 +208,37 @@ impl State {
         if changed {
             self.local = node.local();
         }
-        let members = &mut self.members;
+        let (members, deaths) = (&mut self.members, &mut self.deaths);
+        let mut dead = Vec::new();
         let complete = node.drain_changes(|id, member| {
             changed = true;
+            deaths.remove(&id);
             match member {
-                Some(member) => members.insert(id, member),
-                None => members.remove(&id),
-            };
+                Some(member) => {
+                    dead.extend((member.state == MemberState::Dead).then_some(id));
+                    members.insert(id, member);
+                }
+                None => drop(members.remove(&id)),
+            }
         });
         if !complete {
             changed = true;
-            self.members = node.members().map(|member| (member.id, member)).collect();
+            members.clear();
+            members.extend(node.members().map(|member| (member.id, member)));
+            deaths.clear();
+            dead = members.keys().copied().collect();
         }
+        deaths.extend(dead.into_iter().filter_map(|id| Some((id, Arc::new(node.death(id)?)))));
         if changed {
             self.snapshot = None;
         }
     }
 
     fn snapshot(&mut self) -> Snapshot {
-        let Self { seq, local, members, snapshot, .. } = self;
+        let Self { seq, local, members, deaths, snapshot, .. } = self;
         let build = || {
-            let members = members.values().cloned().collect();
-            let inner = SnapshotInner { seq: *seq, local: local.clone(), members };
+            let (members, deaths) = (members.values().cloned().collect(), deaths.clone());
+            let inner = SnapshotInner { seq: *seq, local: local.clone(), members, deaths };
             Snapshot { inner: Arc::new(inner) }
         };
         snapshot.get_or_insert_with(build).clone()

@@ -14,7 +14,7 @@
 
 use std::net::SocketAddr;
 
-use swim_membership::{MemberIx, Source, Stretch, SyncEnd, Via, Who};
+use swim_membership::{Ask, MemberIx, Source, Stretch, SyncEnd, Via, Who};
 use swim_proto::limits::{BUCKETS, FRAME_BYTES_MAX};
 use swim_proto::{
     BucketDigests, BucketSet, Fit, Frame, NodeId, Part, Parts, RefusalReason, Reply, Request,
@@ -118,6 +118,7 @@ impl Node {
         digests: &BucketDigests<'_>,
         parts: Parts<'_>,
     ) {
+        self.membership.handle_compared_with(self.now, peer);
         if !self.take_request(from, id, peer, parts) {
             return;
         }
@@ -193,6 +194,9 @@ impl Node {
         (buckets, next): (BucketSet, Option<ShortId>),
         parts: Parts<'_>,
     ) {
+        if comparison.ask != Ask::Join {
+            self.membership.handle_compared_with(self.now, from);
+        }
         if self.take_told(&comparison, from, theirs, parts.clone()) {
             let round = Box::new(Round::new(comparison, theirs, buckets));
             self.go_on(round, theirs, next, parts);

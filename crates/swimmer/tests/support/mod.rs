@@ -5,9 +5,11 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use swim_transport::Transport;
 use swimmer::{Builder, Change, Cluster, Event, NodeId, Profile, State, Subscription};
+use tokio::time::Instant;
 
 /// Longer than anything takes that works, on a busy machine too.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
@@ -17,7 +19,15 @@ pub(crate) fn builder() -> Builder {
 }
 
 pub(crate) async fn start(seeds: &[SocketAddr]) -> Cluster {
-    builder().seeds(seeds.iter().map(SocketAddr::to_string)).start().await.unwrap()
+    start_by(builder(), seeds.iter().copied()).await
+}
+
+/// Starts this node, joining by these seeds.
+pub(crate) async fn start_by<T: Transport>(
+    builder: Builder<T>,
+    seeds: impl IntoIterator<Item = SocketAddr>,
+) -> Cluster {
+    builder.seeds(seeds.into_iter().map(|seed| seed.to_string())).start().await.unwrap()
 }
 
 /// Starts so many nodes, all joining by the first, and waits until all see all.
@@ -48,10 +58,19 @@ pub(crate) fn all_hold(nodes: &[Cluster], id: NodeId, held: State) -> bool {
 }
 
 /// Looks again and again until `done`, and fails after a while.
-pub(crate) async fn until(what: &str, mut done: impl FnMut() -> bool) {
-    let started = Instant::now();
+pub(crate) async fn until(what: &str, done: impl FnMut() -> bool) {
+    within(PATIENCE, Instant::now(), what, done).await;
+}
+
+/// Looks again and again until `done`, and fails once this bound of the protocol is over.
+pub(crate) async fn within(
+    bound: Duration,
+    started: Instant,
+    what: &str,
+    mut done: impl FnMut() -> bool,
+) {
     while !done() {
-        assert!(started.elapsed() < PATIENCE, "not in time: {what}");
+        assert!(started.elapsed() < bound, "not within {bound:?}: {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
