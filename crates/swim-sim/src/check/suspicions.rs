@@ -48,7 +48,11 @@ fn check_bounds(suspicion: &Suspicion) -> Result<(), String> {
 
 /// The deadline only moves nearer, but for a start that was put off: by a leave (L1), for want of
 /// touch (S5), or by the time that the node itself has lost (S8).
-fn check_course(local: Instant, before: &Suspicion, now: &Suspicion) -> Result<(), String> {
+pub(super) fn check_course(
+    local: Instant,
+    before: &Suspicion,
+    now: &Suspicion,
+) -> Result<(), String> {
     let put_off = now.started() > before.started() && now.started() <= local;
     let (was, is) = (before.deadline(), now.deadline());
     match now.started() == before.started() && is <= was || put_off {
