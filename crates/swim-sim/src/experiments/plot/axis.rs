@@ -135,7 +135,7 @@ fn short(value: f64) -> String {
     };
     match value.abs() {
         large if large >= 999_999.5 => trimmed(value / 1e6, "M"),
-        large if large >= 9_999.5 => trimmed(value / 1e3, "k"),
+        large if large >= 99_999.5 => trimmed(value / 1e3, "k"),
         large if large >= 999.5 => table::count(value.round() as u64),
         _ => trimmed(value, ""),
     }
@@ -152,7 +152,7 @@ mod tests {
         assert!(axis.ticks.iter().all(|(tick, _)| tick % 1.0 == 0.0));
         let axis = Axis::around(Scale::Log, [0.0, 3.0, 40_000.0].into_iter());
         assert_eq!(axis.format_ext(&0.0), "0");
-        assert_eq!(axis.format_ext(&10_000.0), "10k");
+        assert_eq!(axis.format_ext(&10_000.0), "10,000");
         let limit = (0, 1_000);
         assert_eq!(axis.map(&0.0, limit), 0);
         assert!(axis.map(&3.0, limit) > 0 && axis.map(&40_000.0, limit) < 1_000);
