@@ -1,18 +1,19 @@
 //! Nobody passes sentence who is out of touch (S5).
 //!
 //! The guard is open while this node hears from others in time: an ack within the base time-out is
-//! younger than three periods, and three of its last four probes of members held alive were in
-//! time. While it is shut this node raises no suspicion and declares no death.
+//! younger than three periods, and of the four members held alive that it probed last at most one
+//! was not in time. While it is shut this node raises no suspicion and declares no death.
 
 use core::time::Duration;
 
+use crate::table::MemberIx;
 use crate::time::Instant;
 
 /// An ack in time is good for so many periods.
 const ACK_PERIODS: u32 = 3;
-/// The last probes that count, a bit each, and how many of them must have been in time.
-const RESULTS: u8 = 0b1111;
-const IN_TIME_MIN: u32 = 3;
+/// Of so many members probed last so many may have been late.
+const RESULTS: usize = 4;
+const LATE_MAX: usize = 1;
 
 /// Whether this node may pass sentence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,8 +30,10 @@ pub(crate) enum Touch {
 #[derive(Clone, Debug)]
 pub(crate) struct Guard {
     heard_at: Instant,
-    /// The newest in the lowest bit; set: in time.
-    results: u8,
+    /// Whom this node has probed last, each once, the newest first, and whether it was in time. One
+    /// who is silent again and again says no more than once that this node is out of touch: else
+    /// it could never be accused where there are few others.
+    results: [Option<(MemberIx, bool)>; RESULTS],
     shut_since: Option<Instant>,
     /// Whether the user was told that this node is isolated.
     pub(crate) isolated: bool,
@@ -39,7 +42,7 @@ pub(crate) struct Guard {
 impl Guard {
     /// Open, as if somebody had been heard just now.
     pub(crate) fn new(now: Instant) -> Self {
-        Self { heard_at: now, results: RESULTS, shut_since: None, isolated: false }
+        Self { heard_at: now, results: [None; RESULTS], shut_since: None, isolated: false }
     }
 
     /// An ack came within the base time-out.
@@ -48,8 +51,12 @@ impl Guard {
     }
 
     /// A probe of a member that is held alive was answered in time, or was not.
-    pub(crate) fn on_result(&mut self, in_time: bool) {
-        self.results = (self.results << 1 | u8::from(in_time)) & RESULTS;
+    pub(crate) fn on_result(&mut self, member: MemberIx, in_time: bool) {
+        let of_member =
+            |result: &Option<(MemberIx, bool)>| result.is_none_or(|(other, _)| other == member);
+        let oldest = self.results.iter().position(of_member).unwrap_or(RESULTS - 1);
+        self.results[..=oldest].rotate_right(1);
+        self.results[0] = Some((member, in_time));
     }
 
     /// Whether anybody was heard in time within the last three periods.
@@ -59,7 +66,8 @@ impl Guard {
 
     /// Whether sentence may be passed now.
     pub(crate) fn look(&mut self, now: Instant, period: Duration, hold: Duration) -> Touch {
-        if self.has_heard_within(now, period) && self.results.count_ones() >= IN_TIME_MIN {
+        let late = self.results.iter().flatten().filter(|(_, in_time)| !in_time).count();
+        if self.has_heard_within(now, period) && late <= LATE_MAX {
             self.shut_since = None;
             return Touch::Open;
         }
@@ -85,15 +93,39 @@ mod tests {
         Instant::ZERO + Duration::from_secs(seconds)
     }
 
+    fn member(n: u32) -> MemberIx {
+        MemberIx::new(n)
+    }
+
     #[test]
-    fn s5_the_guard_shuts_when_two_of_four_probes_were_not_in_time() {
+    fn s5_the_guard_shuts_when_two_of_four_members_were_not_in_time() {
         let mut guard = Guard::new(at(0));
-        guard.on_result(false);
+        guard.on_result(member(1), false);
         assert_eq!(guard.look(at(1), PERIOD, HOLD), Touch::Open);
-        guard.on_result(false);
+        guard.on_result(member(2), false);
         assert_eq!(guard.look(at(1), PERIOD, HOLD), Touch::Shut);
-        (0..3).for_each(|_| guard.on_result(true));
+        (3..6).for_each(|n| guard.on_result(member(n), true));
         assert_eq!(guard.look(at(2), PERIOD, HOLD), Touch::Open);
+        guard.on_result(member(6), true);
+        guard.on_result(member(7), false);
+        assert_eq!(guard.look(at(2), PERIOD, HOLD), Touch::Open, "only the last four count");
+    }
+
+    #[test]
+    fn s5_one_who_is_silent_again_and_again_counts_once() {
+        for others in [1, 2, 3] {
+            let mut guard = Guard::new(at(0));
+            for round in 0..9 {
+                guard.on_result(member(0), false);
+                assert_eq!(guard.look(at(1), PERIOD, HOLD), Touch::Open, "in round {round}");
+                (1..=others).for_each(|n| guard.on_result(member(n), true));
+            }
+            guard.on_result(member(1), false);
+            guard.on_result(member(0), false);
+            assert_eq!(guard.look(at(1), PERIOD, HOLD), Touch::Shut);
+            guard.on_result(member(1), true);
+            assert_eq!(guard.look(at(1), PERIOD, HOLD), Touch::Open, "and the newest of each");
+        }
     }
 
     #[test]

@@ -224,7 +224,7 @@ impl Membership {
             self.guard.on_heard(now);
         }
         if probe.purpose == (Purpose::Turn { alive: true }) {
-            self.guard.on_result(in_time);
+            self.guard.on_result(probe.target, in_time);
         }
         self.look_at_guard(now);
     }
@@ -249,7 +249,7 @@ impl Membership {
         }
         (0..self.cost_of_failure(&probe)).for_each(|_| self.health.worsen());
         if probe.purpose == (Purpose::Turn { alive: true }) {
-            self.guard.on_result(false);
+            self.guard.on_result(probe.target, false);
         }
         self.accuse(now, &probe);
     }
