@@ -146,6 +146,8 @@ pub struct Traffic {
     pub replayed: u64,
     /// Datagrams of another cluster.
     pub foreign: u64,
+    /// Datagrams as a later version writes them.
+    pub later: u64,
     /// Packets for which a host that stood still had no room.
     pub overflowed: u64,
 }
@@ -472,9 +474,9 @@ impl Cluster {
 
     fn feed_saved(&mut self, ix: u32, result: Result<(), String>) {
         let host = &mut self.hosts[ix as usize];
-        let local = host.skew.local(self.now);
+        let clocks = host.clocks(self.now);
         if let Some(node) = &mut host.node {
-            node.handle_persisted(local, result);
+            node.handle_persisted(clocks, result);
             self.after(ix);
         }
     }

@@ -22,7 +22,7 @@
 //! split h0 h3 | bridge h1          these do not hear the others | h1 hears both
 //! rate h2 2000                     bytes a second that it can send
 //! network 200us 1ms [tail 5] [loss 20] [doubled 1]          of 1,000
-//! tamper [flips 5] [cuts 5] [splices 5] [replays 5] [foreign 5]
+//! tamper [flips 5] [cuts 5] [splices 5] [replays 5] [foreign 5] [later 5]
 //! heal                             all cuts, splits, limits and tampering end
 //! lie suspect h1 65536             and so on: the liar forges
 //! ```
@@ -376,6 +376,7 @@ impl fmt::Display for Tampering {
             ("splices", self.splices),
             ("replays", self.replays),
             ("foreign", self.foreign),
+            ("later", self.later),
         ];
         write_shares(f, &shares)
     }
@@ -391,6 +392,7 @@ impl Tampering {
                 "splices" => &mut tampering.splices,
                 "replays" => &mut tampering.replays,
                 "foreign" => &mut tampering.foreign,
+                "later" => &mut tampering.later,
                 other => return Err(TextError::new(format!("`{other}` is not done to bytes"))),
             } = words.value("a share of 1,000")?;
         }
@@ -442,7 +444,7 @@ mod tests {
             "network 200us 1ms",
             "network 100us 20ms tail 3 loss 20 doubled 1",
             "tamper",
-            "tamper flips 1 cuts 2 splices 3 replays 4 foreign 5",
+            "tamper flips 1 cuts 2 splices 3 replays 4 foreign 5 later 6",
             "heal",
             "lie suspect h1 65536",
             "lie phantoms 30",

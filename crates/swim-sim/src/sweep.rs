@@ -132,6 +132,7 @@ impl Summary {
             ("damaged", traffic.damaged),
             ("played again", traffic.replayed),
             ("of another cluster", traffic.foreign),
+            ("of a later version", traffic.later),
             ("lost for want of room", traffic.overflowed),
             ("crashed", seen.crashes),
             ("joined", seen.joined),
@@ -172,7 +173,7 @@ impl fmt::Display for Summary {
         writeln!(
             f,
             "traffic: {} datagrams, {} exchanges; {} lost, {} cut, {} doubled, {} clogged, \
-             {} damaged, {} replayed, {} foreign, {} overflowed, {} to nobody",
+             {} damaged, {} replayed, {} foreign, {} later, {} overflowed, {} to nobody",
             traffic.datagrams,
             traffic.exchanges,
             traffic.lost,
@@ -182,6 +183,7 @@ impl fmt::Display for Summary {
             traffic.damaged,
             traffic.replayed,
             traffic.foreign,
+            traffic.later,
             traffic.overflowed,
             traffic.to_nobody,
         )?;
@@ -217,6 +219,7 @@ impl Traffic {
         self.damaged += other.damaged;
         self.replayed += other.replayed;
         self.foreign += other.foreign;
+        self.later += other.later;
         self.overflowed += other.overflowed;
     }
 }

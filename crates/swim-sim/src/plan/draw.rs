@@ -417,9 +417,9 @@ impl Draw {
         };
         let rng = &mut self.rng;
         let (flips, cuts, splices) = (some(rng), some(rng), some(rng));
-        let (replays, foreign) = (some(rng), some(rng));
+        let (replays, foreign, later) = (some(rng), some(rng), some(rng));
         let after = self.long_time();
-        self.now(Fault::Tamper(Tampering { flips, cuts, splices, replays, foreign }));
+        self.now(Fault::Tamper(Tampering { flips, cuts, splices, replays, foreign, later }));
         self.later(after, Fault::Tamper(Tampering::default()));
     }
 
