@@ -1,8 +1,8 @@
 //! Nobody passes sentence who is out of touch (S5).
 //!
 //! The guard is open while this node hears from others in time: an ack within the base time-out is
-//! younger than three periods, and of the four members held alive that it probed last at most one
-//! was not in time. While it is shut this node raises no suspicion and declares no death.
+//! younger than three periods, and of the members held alive that its last four turns met at most
+//! one was not in time. While it is shut this node raises no suspicion and declares no death.
 
 use core::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::time::Instant;
 
 /// An ack in time is good for so many periods.
 const ACK_PERIODS: u32 = 3;
-/// Of so many members probed last so many may have been late.
+/// Of those whom so many turns have met so many may have been late.
 const RESULTS: usize = 4;
 const LATE_MAX: usize = 1;
 
@@ -30,9 +30,7 @@ pub(crate) enum Touch {
 #[derive(Clone, Debug)]
 pub(crate) struct Guard {
     heard_at: Instant,
-    /// Whom this node has probed last, each once, the newest first, and whether it was in time. One
-    /// who is silent again and again says no more than once that this node is out of touch: else
-    /// it could never be accused where there are few others.
+    /// Whom the last turns have met, the newest first, and whether it was in time.
     results: [Option<(MemberIx, bool)>; RESULTS],
     shut_since: Option<Instant>,
     /// Whether the user was told that this node is isolated.
@@ -52,11 +50,20 @@ impl Guard {
 
     /// A probe of a member that is held alive was answered in time, or was not.
     pub(crate) fn on_result(&mut self, member: MemberIx, in_time: bool) {
-        let of_member =
-            |result: &Option<(MemberIx, bool)>| result.is_none_or(|(other, _)| other == member);
-        let oldest = self.results.iter().position(of_member).unwrap_or(RESULTS - 1);
-        self.results[..=oldest].rotate_right(1);
+        self.results.rotate_right(1);
         self.results[0] = Some((member, in_time));
+    }
+
+    /// How many of the members that the last turns have met were late when they were met last. One
+    /// who is silent each time says no more than once that this node is out of touch: else it could
+    /// never be accused where there are few others.
+    fn late(&self) -> usize {
+        let results = self.results.iter().flatten().enumerate();
+        let late = results.filter(|&(at, &(member, in_time))| {
+            let mut newer = self.results[..at].iter().flatten();
+            !in_time && newer.all(|&(other, _)| other != member)
+        });
+        late.count()
     }
 
     /// Whether anybody was heard in time within the last three periods.
@@ -66,8 +73,7 @@ impl Guard {
 
     /// Whether sentence may be passed now.
     pub(crate) fn look(&mut self, now: Instant, period: Duration, hold: Duration) -> Touch {
-        let late = self.results.iter().flatten().filter(|(_, in_time)| !in_time).count();
-        if self.has_heard_within(now, period) && late <= LATE_MAX {
+        if self.has_heard_within(now, period) && self.late() <= LATE_MAX {
             self.shut_since = None;
             return Touch::Open;
         }
@@ -106,9 +112,10 @@ mod tests {
         assert_eq!(guard.look(at(1), PERIOD, HOLD), Touch::Shut);
         (3..6).for_each(|n| guard.on_result(member(n), true));
         assert_eq!(guard.look(at(2), PERIOD, HOLD), Touch::Open);
-        guard.on_result(member(6), true);
+        guard.on_result(member(3), false);
+        (0..3).for_each(|_| guard.on_result(member(4), true));
         guard.on_result(member(7), false);
-        assert_eq!(guard.look(at(2), PERIOD, HOLD), Touch::Open, "only the last four count");
+        assert_eq!(guard.look(at(2), PERIOD, HOLD), Touch::Open, "only four turns count");
     }
 
     #[test]
@@ -124,7 +131,7 @@ mod tests {
             guard.on_result(member(0), false);
             assert_eq!(guard.look(at(1), PERIOD, HOLD), Touch::Shut);
             guard.on_result(member(1), true);
-            assert_eq!(guard.look(at(1), PERIOD, HOLD), Touch::Open, "and the newest of each");
+            assert_eq!(guard.look(at(1), PERIOD, HOLD), Touch::Open, "by the last of each");
         }
     }
 
