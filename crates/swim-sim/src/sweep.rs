@@ -50,7 +50,7 @@ pub struct Summary {
     /// What the network did.
     pub traffic: Traffic,
     /// The longest time from calm to agreement, and its seed.
-    pub slowest: (Duration, u64),
+    pub slowest: Option<(Duration, u64)>,
 }
 
 impl Band {
@@ -114,10 +114,10 @@ impl Summary {
         self.simulated += outcome.simulated;
         self.seen.add(&outcome.seen);
         self.traffic.add(&outcome.traffic);
-        let (longest, by) = self.slowest;
-        // Independent of the order in which runs end.
-        if outcome.agreed_after > longest || outcome.agreed_after == longest && seed < by {
-            self.slowest = (outcome.agreed_after, seed);
+        // The lowest of equals, whatever the order in which runs end.
+        let (this, longest) = ((outcome.agreed_after, seed), self.slowest);
+        if longest.is_none_or(|(time, by)| this.0 > time || this.0 == time && seed < by) {
+            self.slowest = Some(this);
         }
     }
 
@@ -154,7 +154,7 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { seen, traffic, .. } = self;
         let hours = self.simulated.as_secs() / 3_600;
-        let (longest, by) = self.slowest;
+        let (longest, by) = self.slowest.unwrap_or_default();
         writeln!(f, "{} seeds, {} steps, {hours} simulated hours", self.seeds, self.steps)?;
         writeln!(
             f,

@@ -9,6 +9,7 @@ use swimmer::node::{Output, Settings};
 use swimmer::{Death, DeathPath, Delivery, Event};
 
 use super::*;
+use crate::cluster::{Cluster, Data, HostIx, Options, Place};
 
 fn name() -> ClusterName {
     ClusterName::new("test").unwrap()
@@ -180,6 +181,17 @@ fn i6_an_answer_to_a_stranger_that_is_longer_than_what_it_answers_is_found() {
         bench.checker.on_datagram_sent(true, address(66), &vec![0; answered]);
         assert_eq!(bench.check().is_err(), answered > bytes.len());
     }
+}
+
+#[test]
+fn i7_who_disagrees_is_said() {
+    let mut cluster = Cluster::new(Options::new(3, Config::preset(Profile::Lan)));
+    cluster.warm(3);
+    assert_eq!(cluster.disagreement(), None);
+    cluster.crash(HostIx(2));
+    assert!(cluster.disagreement().unwrap().ends_with("holds the ghost h2"));
+    cluster.restart(HostIx(2), Data::Lost, Place::Same, &[]);
+    assert_eq!(cluster.disagreement().unwrap(), "h0 misses h2/2");
 }
 
 #[test]
