@@ -251,9 +251,11 @@ impl Draw {
         self.now(Fault::Broadcast(host));
     }
 
-    /// A copied data folder: two with one identity, until one of them gets its own.
+    /// A copied data folder: two with one identity, until one of them gets its own. Once in a plan:
+    /// the records of two twins could name one address for two members, and no true one of either.
     fn twin(&mut self) {
-        if self.liar {
+        let again = self.faults.iter().any(|(_, fault)| matches!(fault, Fault::Twin(..)));
+        if self.liar || again {
             return self.crash();
         }
         let ((twin, of), after) = (self.pair(), self.long_time());
