@@ -13,6 +13,8 @@ use swim_proto::NodeId;
 /// Nine others, of whom these are held dead.
 fn bench(dead: &[u8]) -> Bench {
     let mut bench = Bench::of(9);
+    dead.iter().for_each(|&n| bench.hear(Say::Suspect(n, 1, 1)));
+    bench.now = bench.now + seconds(2);
     dead.iter().for_each(|&n| bench.hear(Say::Dead(n, 1)));
     bench.drain();
     bench
@@ -105,7 +107,7 @@ fn e6_one_who_was_isolated_and_buried_the_others_is_healed_once() {
 /// The deaths that it could tell nobody would be final to all who heard of them by gossip.
 #[test]
 fn m5_who_was_alone_tells_no_deaths_by_gossip_when_somebody_is_there_again() {
-    let mut bench = Bench::of(5);
+    let mut bench = Bench::credulous(5);
     (1..=5).for_each(|n| bench.hear(Say::Dead(n, 1)));
     let mut news: BTreeSet<MemberIx> = BTreeSet::new();
     let mut follow = |bench: &mut Bench| {

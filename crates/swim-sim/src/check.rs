@@ -4,7 +4,10 @@
 mod agree;
 mod events;
 mod packets;
+mod storms;
 mod suspicions;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -17,6 +20,7 @@ use swimmer::node::{Node, Stats};
 use crate::names::Names;
 use events::Views;
 use packets::Packets;
+use storms::Sent;
 use suspicions::Suspicions;
 
 /// An invariant that was broken, and the run that broke it.
@@ -48,6 +52,7 @@ struct Life {
     /// What it has told its user of others.
     views: Views,
     suspicions: Suspicions,
+    sent: Sent,
 }
 
 /// What the owner of an identity has ever said.
@@ -94,6 +99,7 @@ impl Checker {
             commands_seen: 0,
             views: Views::of(&claims),
             suspicions: Suspicions::default(),
+            sent: Sent::default(),
             claims,
         };
         self.lives.insert(ix, life);
@@ -134,6 +140,7 @@ impl Checker {
         self.check_suspicions(ix, local, node, names)?;
         let stats = node.stats();
         check_bounds(ix, &stats)?;
+        self.check_storms(now, ix, &stats)?;
         self.packets.check(ix, node, &stats, names)
     }
 
@@ -200,6 +207,14 @@ impl Checker {
         });
         assert!(complete, "changes are drained after every step");
         broken.map_or(Ok(()), Err)
+    }
+
+    /// I17: nobody makes a storm.
+    fn check_storms(&mut self, now: Instant, ix: u32, stats: &Stats) -> Result<(), String> {
+        let life = self.lives.get_mut(&ix).expect("a host that steps was started");
+        let (exchanges, datagrams) = self.packets.take_sent();
+        life.sent.add(exchanges, datagrams);
+        life.sent.check(now, stats.members_held).map_err(|what| format!("h{ix} {what}"))
     }
 
     /// I11: suspicions run for their time.

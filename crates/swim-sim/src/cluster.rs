@@ -2,7 +2,9 @@
 
 mod faults;
 mod network;
+mod observe;
 mod start;
+mod step;
 mod tamper;
 
 use std::net::SocketAddr;
@@ -12,13 +14,13 @@ use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
 use swim_membership::{Config, Instant, KnownBug};
 use swim_proto::{ClusterName, NodeId, State};
-use swimmer::Event;
-use swimmer::node::{ExchangeId, Node, RequestId};
+use swimmer::node::{ExchangeId, Node};
 
 pub use faults::{Data, Place};
+pub use observe::{Observation, Seen};
 
 use crate::check::{Checker, Violation};
-use crate::host::{Condition, Host, Input, Later, host_of};
+use crate::host::{Condition, Host, Input};
 use crate::liar::Liar;
 use crate::link::{Conditions, Links};
 use crate::names::Names;
@@ -75,49 +77,9 @@ impl Options {
     }
 }
 
-/// More steps than this at one moment are no work any more, but somebody who goes round in circles.
-const STEPS_AT_ONCE_MAX: u64 = 1_000_000;
-
 /// Names a host of the simulation; they are numbered from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HostIx(pub u32);
-
-/// A change that one host saw in another: what experiments measure by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Observation {
-    /// When.
-    pub at: Instant,
-    /// Who saw it.
-    pub observer: HostIx,
-    /// About whom.
-    pub subject: NodeId,
-    /// What.
-    pub change: Seen,
-}
-
-/// What was seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Seen {
-    /// Newly present.
-    Joined,
-    /// Alive again.
-    Up,
-    /// Suspected.
-    Suspected,
-    /// Held dead; whether by the observer's own suspicion that ran out.
-    Down {
-        /// Else it was told.
-        own: bool,
-    },
-    /// It left.
-    Left,
-    /// Its record changed.
-    Updated,
-    /// Another process has its id.
-    Conflict,
-    /// A message of it came.
-    Message,
-}
 
 /// What the network has carried and lost, since the start or the last reset.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -146,6 +108,8 @@ pub struct Traffic {
     pub replayed: u64,
     /// Datagrams of another cluster.
     pub foreign: u64,
+    /// Datagrams as a later version writes them.
+    pub later: u64,
     /// Packets for which a host that stood still had no room.
     pub overflowed: u64,
 }
@@ -374,248 +338,5 @@ impl Cluster {
     /// Puts a line into the record.
     pub(crate) fn note(&mut self, line: std::fmt::Arguments<'_>) {
         self.transcript.event(self.now, line);
-    }
-
-    fn step(&mut self) -> Result<(), Violation> {
-        let Some((at, happening)) = self.queue.pop() else { return Ok(()) };
-        if at > self.now {
-            self.steps_before = self.steps;
-        } else if self.steps - self.steps_before > STEPS_AT_ONCE_MAX {
-            let what = format!("time stands still in {happening:?}");
-            return Err(Violation { seed: self.options.seed, at, what });
-        }
-        self.now = at;
-        match happening {
-            Happening::Wake { host, life } => self.on_wake(host, life),
-            Happening::Arrives { to, input } => self.on_arrival(to, input),
-            Happening::Replied { host, life, exchange, frame } => {
-                self.on_replied(host, life, exchange, frame);
-            }
-            Happening::GiveUp { host, life, exchange } => {
-                self.on_replied(host, life, exchange, None);
-            }
-            Happening::Saved { host, life, result } => self.on_saved(host, life, result),
-        }
-        self.violation.take().map_or(Ok(()), Err)
-    }
-
-    fn on_wake(&mut self, ix: u32, life: u32) {
-        let now = self.now;
-        let host = &mut self.hosts[ix as usize];
-        if host.life != life || now < host.armed_at {
-            return;
-        }
-        host.armed_at = Instant::NEVER;
-        if host.condition == Condition::Paused {
-            // It is looked after when it goes on.
-            return;
-        }
-        let (local, clocks) = (host.skew.local(now), host.clocks(now));
-        if local < host.wake_at {
-            self.arm(ix);
-            return;
-        }
-        let stuck = host.condition == Condition::Stuck;
-        if let Some(node) = &mut host.node {
-            match stuck {
-                true => node.handle_timeout_stuck(local),
-                false => node.handle_timeout(clocks),
-            }
-            self.after(ix);
-        }
-    }
-
-    fn on_arrival(&mut self, to: SocketAddr, input: Input) {
-        let found = host_of(to).filter(|&ix| (ix as usize) < self.hosts.len());
-        let listening = found.filter(|&ix| self.hosts[ix as usize].listens_at(to));
-        match (listening, input) {
-            (Some(ix), input) => self.take(ix, input),
-            (None, Input::Request { asker, .. }) => self.send_reply(to, asker, None),
-            (None, Input::Datagram { from, bytes }) => {
-                self.traffic.to_nobody += 1;
-                if self.transcript.wants(Detail::Messages) {
-                    let (from, to) = (Names::address(from), Names::address(to));
-                    self.transcript
-                        .message(self.now, format_args!("nobody is at {to} to hear {from}"));
-                }
-                self.recycle(bytes);
-            }
-            (None, Input::Reply { .. }) => {}
-        }
-    }
-
-    fn on_replied(&mut self, ix: u32, life: u32, exchange: ExchangeId, frame: Option<Vec<u8>>) {
-        let host = &mut self.hosts[ix as usize];
-        if host.life == life && host.exchanges.contains_key(&exchange) {
-            self.take(ix, Input::Reply { exchange, frame });
-        }
-    }
-
-    /// A write has ended; a failed one has left the disk as it was.
-    fn on_saved(&mut self, ix: u32, life: u32, result: Result<(), String>) {
-        let host = &mut self.hosts[ix as usize];
-        if host.life != life {
-            return;
-        }
-        if let (Some(state), Ok(())) = (host.saving.take(), &result) {
-            host.saved = state;
-        }
-        match host.condition {
-            Condition::Paused => host.inbox.push_back(Later::Saved(result)),
-            // Its disk is no network.
-            Condition::Running | Condition::Blocked | Condition::Stuck => {
-                self.feed_saved(ix, result)
-            }
-            Condition::Down => {}
-        }
-    }
-
-    fn feed_saved(&mut self, ix: u32, result: Result<(), String>) {
-        let host = &mut self.hosts[ix as usize];
-        let local = host.skew.local(self.now);
-        if let Some(node) = &mut host.node {
-            node.handle_persisted(local, result);
-            self.after(ix);
-        }
-    }
-
-    /// Something has come for a host: it takes it, or it waits.
-    fn take(&mut self, ix: u32, input: Input) {
-        if let Input::Datagram { from, bytes } = &input
-            && self.is_lied_to(ix, *from, bytes)
-        {
-            return;
-        }
-        let host = &mut self.hosts[ix as usize];
-        match host.condition {
-            Condition::Running => self.feed(ix, input),
-            Condition::Paused | Condition::Blocked | Condition::Stuck => {
-                self.traffic.overflowed += u64::from(!host.keep_for_later(input));
-            }
-            Condition::Down => {}
-        }
-    }
-
-    fn feed(&mut self, ix: u32, input: Input) {
-        let host = &mut self.hosts[ix as usize];
-        let (local, clocks) = (host.skew.local(self.now), host.clocks(self.now));
-        let Some(node) = &mut host.node else { return };
-        self.transcript.absorb_word(self.now.as_micros() ^ u64::from(ix) << 40);
-        match input {
-            Input::Datagram { from, mut bytes } => {
-                self.transcript.absorb(&bytes);
-                if let Some(checker) = &mut self.checker {
-                    checker.before_datagram(node, from, &bytes);
-                }
-                node.handle_datagram(clocks, from, &mut bytes);
-                if let Some(checker) = &mut self.checker {
-                    checker.after_input(node);
-                }
-                self.recycle(bytes);
-            }
-            Input::Request { from, asker, mut frame } => {
-                self.transcript.absorb(&frame);
-                host.next_request += 1;
-                let id = RequestId(host.next_request);
-                host.askers.insert(id, asker);
-                if let Some(checker) = &mut self.checker {
-                    checker.before_request(node, &frame);
-                }
-                node.handle_request(clocks, from, id, &mut frame);
-                if let Some(checker) = &mut self.checker {
-                    checker.after_input(node);
-                }
-            }
-            Input::Reply { exchange, frame: mut reply } => {
-                if host.exchanges.remove(&exchange).is_none() {
-                    return;
-                }
-                self.transcript.absorb(reply.as_deref().unwrap_or_default());
-                if let (Some(checker), Some(frame)) = (&mut self.checker, &reply) {
-                    checker.before_reply(node, frame);
-                }
-                node.handle_reply(clocks, exchange, reply.as_deref_mut());
-            }
-        }
-        // As the driver does: what is due is done after the input that has woken the node.
-        let host = &mut self.hosts[ix as usize];
-        if local >= host.wake_at
-            && let Some(node) = &mut host.node
-        {
-            node.handle_timeout(clocks);
-        }
-        self.after(ix);
-    }
-
-    /// After an input: do what the node wants, then look whether all is well.
-    fn after(&mut self, ix: u32) {
-        self.steps += 1;
-        self.drain(ix);
-        self.arm(ix);
-        let host = &mut self.hosts[ix as usize];
-        let local = host.skew.local(self.now);
-        if let (Some(checker), Some(node)) = (&mut self.checker, &mut host.node)
-            && let Err(what) = checker.after_step(self.now, local, ix, node, &self.names)
-            && self.violation.is_none()
-        {
-            self.violation = Some(Violation { seed: self.options.seed, at: self.now, what });
-        }
-    }
-
-    /// Sees to it that the node is woken when it wants to be.
-    fn arm(&mut self, ix: u32) {
-        let host = &mut self.hosts[ix as usize];
-        if host.wake_at == Instant::NEVER {
-            return;
-        }
-        let at = host.skew.global(host.wake_at).max(self.now);
-        if at < host.armed_at {
-            host.armed_at = at;
-            self.queue.push(at, Happening::Wake { host: ix, life: host.life });
-        }
-    }
-
-    fn on_event(&mut self, ix: u32, event: &Event) {
-        let (subject, change) = match event {
-            Event::Joined(member) => (member, Seen::Joined),
-            Event::Up(member) => (member, Seen::Up),
-            Event::Suspected(member) => (member, Seen::Suspected),
-            Event::Down(member, death) => {
-                let own = death.path == swimmer::DeathPath::Suspicion;
-                (member, Seen::Down { own })
-            }
-            Event::Left(member) => (member, Seen::Left),
-            Event::Updated(member) => (member, Seen::Updated),
-            Event::Message { from, .. } => (from, Seen::Message),
-            Event::Conflict { local, .. } => (local, Seen::Conflict),
-            _ => return,
-        };
-        if let Some(checker) = &mut self.checker {
-            let local = self.hosts[ix as usize].skew.local(self.now);
-            checker.on_event(ix, local, event, &self.names);
-        }
-        let who = self.names.id(subject.id);
-        let number = subject.incarnation;
-        self.transcript.event(self.now, format_args!("h{ix} sees {who} #{number} {change}"));
-        if self.observing {
-            let (at, subject) = (self.now, subject.id);
-            self.observations.push(Observation { at, observer: HostIx(ix), subject, change });
-        }
-    }
-}
-
-impl std::fmt::Display for Seen {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Joined => "joined",
-            Self::Up => "up",
-            Self::Suspected => "suspected",
-            Self::Down { own: true } => "down",
-            Self::Down { own: false } => "down (told)",
-            Self::Left => "left",
-            Self::Updated => "updated",
-            Self::Conflict => "in conflict",
-            Self::Message => "speak",
-        })
     }
 }

@@ -68,6 +68,8 @@ pub struct Tampering {
     pub replays: u32,
     /// A packet of another cluster comes with it.
     pub foreign: u32,
+    /// It is as a later version might write it: of an unknown kind, or with an unknown part.
+    pub later: u32,
 }
 
 pub(crate) fn hits(per_mille: u32, rng: &mut Xoshiro256PlusPlus) -> bool {

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::cell::RefCell;
+#[cfg(feature = "cli")]
 use std::panic;
 
 thread_local! {
@@ -10,6 +11,7 @@ thread_local! {
 }
 
 /// From now on panics are not printed, but kept to be reported with the seed that led to them.
+#[cfg(feature = "cli")]
 pub(crate) fn keep_quiet() {
     panic::set_hook(Box::new(|info| {
         LAST.with_borrow_mut(|last| *last = Some(info.to_string().replace('\n', " ")));

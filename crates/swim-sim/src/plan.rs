@@ -12,6 +12,7 @@
 //! ```
 
 mod draw;
+mod menu;
 mod play;
 
 use std::fmt;

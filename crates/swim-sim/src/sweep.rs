@@ -50,7 +50,7 @@ pub struct Summary {
     /// What the network did.
     pub traffic: Traffic,
     /// The longest time from calm to agreement, and its seed.
-    pub slowest: (Duration, u64),
+    pub slowest: Option<(Duration, u64)>,
 }
 
 impl Band {
@@ -114,10 +114,10 @@ impl Summary {
         self.simulated += outcome.simulated;
         self.seen.add(&outcome.seen);
         self.traffic.add(&outcome.traffic);
-        let (longest, by) = self.slowest;
-        // Independent of the order in which runs end.
-        if outcome.agreed_after > longest || outcome.agreed_after == longest && seed < by {
-            self.slowest = (outcome.agreed_after, seed);
+        // The lowest of equals, whatever the order in which runs end.
+        let (this, longest) = ((outcome.agreed_after, seed), self.slowest);
+        if longest.is_none_or(|(time, by)| this.0 > time || this.0 == time && seed < by) {
+            self.slowest = Some(this);
         }
     }
 
@@ -132,6 +132,7 @@ impl Summary {
             ("damaged", traffic.damaged),
             ("played again", traffic.replayed),
             ("of another cluster", traffic.foreign),
+            ("of a later version", traffic.later),
             ("lost for want of room", traffic.overflowed),
             ("crashed", seen.crashes),
             ("joined", seen.joined),
@@ -153,7 +154,7 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { seen, traffic, .. } = self;
         let hours = self.simulated.as_secs() / 3_600;
-        let (longest, by) = self.slowest;
+        let (longest, by) = self.slowest.unwrap_or_default();
         writeln!(f, "{} seeds, {} steps, {hours} simulated hours", self.seeds, self.steps)?;
         writeln!(
             f,
@@ -172,7 +173,7 @@ impl fmt::Display for Summary {
         writeln!(
             f,
             "traffic: {} datagrams, {} exchanges; {} lost, {} cut, {} doubled, {} clogged, \
-             {} damaged, {} replayed, {} foreign, {} overflowed, {} to nobody",
+             {} damaged, {} replayed, {} foreign, {} later, {} overflowed, {} to nobody",
             traffic.datagrams,
             traffic.exchanges,
             traffic.lost,
@@ -182,6 +183,7 @@ impl fmt::Display for Summary {
             traffic.damaged,
             traffic.replayed,
             traffic.foreign,
+            traffic.later,
             traffic.overflowed,
             traffic.to_nobody,
         )?;
@@ -217,6 +219,7 @@ impl Traffic {
         self.damaged += other.damaged;
         self.replayed += other.replayed;
         self.foreign += other.foreign;
+        self.later += other.later;
         self.overflowed += other.overflowed;
     }
 }

@@ -82,6 +82,7 @@ stories! {
     host_key_conflict,
     rolling_restart_with_new_addresses,
     healing,
+    crash_during_an_outage,
 }
 
 #[test]

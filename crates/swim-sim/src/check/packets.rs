@@ -38,6 +38,8 @@ pub(super) struct Packets {
     dropped: Option<Stats>,
     /// What was done, and may not be.
     wrong: Option<String>,
+    /// Exchanges begun and datagrams sent in this step.
+    sent: (u64, u64),
 }
 
 impl Packets {
@@ -53,12 +55,18 @@ impl Packets {
             unexpected_acks: 0,
             dropped: None,
             wrong: None,
+            sent: (0, 0),
         }
     }
 
     /// Whether the packet of this step says that a member is dead or has left.
     pub(super) fn bury(&self, id: NodeId) -> bool {
         self.buried.contains(&id)
+    }
+
+    /// Exchanges begun and datagrams sent since the last call.
+    pub(super) fn take_sent(&mut self) -> (u64, u64) {
+        std::mem::take(&mut self.sent)
     }
 
     /// What a step has said and heard is as it should be.
@@ -208,6 +216,7 @@ impl Checker {
     /// I5, I6, I14: what a node sends.
     pub(crate) fn on_datagram_sent(&mut self, running: bool, to: SocketAddr, bytes: &[u8]) {
         let packets = &mut self.packets;
+        packets.sent.1 += 1;
         if bytes.len() > packets.datagram_bytes_max {
             packets.wrong = Some(format!("sent a datagram of {} bytes", bytes.len()));
         }
@@ -227,6 +236,7 @@ impl Checker {
 
     /// I5, I14: what a node asks over the reliable plane.
     pub(crate) fn on_request_sent(&mut self, running: bool, frame: &[u8]) {
+        self.packets.sent.0 += 1;
         if !running {
             self.packets.wrong = Some("has left and yet begins an exchange".into());
         }

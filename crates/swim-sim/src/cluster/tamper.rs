@@ -18,6 +18,11 @@ const RECORDED_MAX: usize = 64;
 /// A packet that is played again comes within this time.
 const REPLAY_WITHIN: Duration = Duration::from_secs(20);
 
+/// Where the kind of a datagram stands, behind version and check (W5).
+const KIND_AT: usize = 5;
+/// Of the tag of a part: a length follows, by which it can be skipped (W11).
+const PART_WITH_LENGTH: u8 = 1 << 6;
+
 /// A packet as it was on the wire.
 #[derive(Clone, Debug)]
 pub(super) struct Recorded {
@@ -35,8 +40,8 @@ impl Cluster {
         to: SocketAddr,
         mut bytes: Vec<u8>,
     ) -> Vec<u8> {
-        let Tampering { flips, cuts, splices, replays, foreign } = self.links.tampering;
-        if flips + cuts + splices + replays + foreign == 0 {
+        let Tampering { flips, cuts, splices, replays, foreign, later } = self.links.tampering;
+        if self.links.tampering == Tampering::default() {
             return bytes;
         }
         if hits(replays, &mut self.rng) {
@@ -48,6 +53,9 @@ impl Cluster {
             self.arrive(ix, self.now, from, to, stray);
         }
         self.record(from, to, &bytes);
+        if hits(later, &mut self.rng) {
+            self.make_later(&mut bytes);
+        }
         if hits(flips, &mut self.rng) {
             self.flip(&mut bytes);
         }
@@ -70,6 +78,26 @@ impl Cluster {
         if hits(cuts, &mut self.rng) {
             self.traffic.damaged += 1;
             frame.truncate(self.rng.random_range(0..frame.len().max(1)));
+        }
+    }
+
+    /// The datagram as a later version of the protocol may write it (W11): with a part that nobody
+    /// knows, or of another kind. Its check is good.
+    fn make_later(&mut self, bytes: &mut Vec<u8>) {
+        self.traffic.later += 1;
+        let length = self.rng.random_range(0..100);
+        let unknown: Vec<u8> = (0..length).map(|_| self.rng.random()).collect();
+        if self.rng.random_range(0..4) > 0 {
+            bytes.extend([PART_WITH_LENGTH | 6, length]);
+            bytes.extend(unknown);
+        } else if let Some(kind) = bytes.get_mut(KIND_AT) {
+            *kind = *kind & 0xf0 | 0x0f;
+        }
+        let mut codec = BincodeCodec::new(self.name.clone());
+        let mut begun = Vec::new();
+        // The check is written over what a datagram that was begun has become.
+        if codec.begin_datagram(&Datagram::Gossip, usize::MAX, &mut begun).is_ok() {
+            codec.finish(bytes);
         }
     }
 

@@ -1,0 +1,90 @@
+//! What hosts see of each other.
+
+use swim_membership::Instant;
+use swim_proto::NodeId;
+use swimmer::Event;
+
+use super::{Cluster, HostIx};
+
+/// A change that one host saw in another: what experiments measure by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Observation {
+    /// When.
+    pub at: Instant,
+    /// Who saw it.
+    pub observer: HostIx,
+    /// About whom.
+    pub subject: NodeId,
+    /// What.
+    pub change: Seen,
+}
+
+/// What was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Seen {
+    /// Newly present.
+    Joined,
+    /// Alive again.
+    Up,
+    /// Suspected.
+    Suspected,
+    /// Held dead; whether by the observer's own suspicion that ran out.
+    Down {
+        /// Else it was told.
+        own: bool,
+    },
+    /// It left.
+    Left,
+    /// Its record changed.
+    Updated,
+    /// Another process has its id.
+    Conflict,
+    /// A message of it came.
+    Message,
+}
+
+impl Cluster {
+    pub(super) fn on_event(&mut self, ix: u32, event: &Event) {
+        let (subject, change) = match event {
+            Event::Joined(member) => (member, Seen::Joined),
+            Event::Up(member) => (member, Seen::Up),
+            Event::Suspected(member) => (member, Seen::Suspected),
+            Event::Down(member, death) => {
+                let own = death.path == swimmer::DeathPath::Suspicion;
+                (member, Seen::Down { own })
+            }
+            Event::Left(member) => (member, Seen::Left),
+            Event::Updated(member) => (member, Seen::Updated),
+            Event::Message { from, .. } => (from, Seen::Message),
+            Event::Conflict { local, .. } => (local, Seen::Conflict),
+            _ => return,
+        };
+        if let Some(checker) = &mut self.checker {
+            let local = self.hosts[ix as usize].skew.local(self.now);
+            checker.on_event(ix, local, event, &self.names);
+        }
+        let who = self.names.id(subject.id);
+        let number = subject.incarnation;
+        self.transcript.event(self.now, format_args!("h{ix} sees {who} #{number} {change}"));
+        if self.observing {
+            let (at, subject) = (self.now, subject.id);
+            self.observations.push(Observation { at, observer: HostIx(ix), subject, change });
+        }
+    }
+}
+
+impl std::fmt::Display for Seen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Joined => "joined",
+            Self::Up => "up",
+            Self::Suspected => "suspected",
+            Self::Down { own: true } => "down",
+            Self::Down { own: false } => "down (told)",
+            Self::Left => "left",
+            Self::Updated => "updated",
+            Self::Conflict => "in conflict",
+            Self::Message => "speak",
+        })
+    }
+}
