@@ -89,6 +89,27 @@ fn detect_finds_each_crash_and_says_how_soon() {
 }
 
 #[test]
+fn an_experiment_is_run_without_each_addition_by_turns() {
+    let files = Files::new();
+    let found = files.run("detect --nodes 6 --runs 2 --ablations");
+    let rows: Vec<Value> = serde_json::from_str(&found.json).unwrap();
+    let names: Vec<&str> = rows.iter().map(|row| row["variant"].as_str().unwrap()).collect();
+    let without = [
+        "no-rotation",
+        "no-corroboration",
+        "no-adaptive-timeout",
+        "no-isolation-guard",
+        "no-stall-guard",
+        "no-digest",
+    ];
+    assert_eq!(names, [&["swimmer"][..], &without].concat());
+    assert!(number(&rows[0]["bytes_per_member_s"]) > number(&rows[6]["bytes_per_member_s"]));
+    let named = files.run("detect --nodes 6 --runs 2 --variants no-rotation");
+    let named: Vec<Value> = serde_json::from_str(&named.json).unwrap();
+    assert_eq!(named, rows[1..2], "a variant is the same by its own name");
+}
+
+#[test]
 fn interval_counts_the_false_positives_of_each_variant() {
     let keys = [
         "variant",
@@ -283,7 +304,12 @@ fn the_same_seed_gives_the_same_results_on_any_number_of_threads() {
 
 #[test]
 fn what_cannot_be_run_is_said() {
-    for arguments in ["interval --nodes 4", "detect --variants raft", "loss --losses 101"] {
+    for arguments in [
+        "interval --nodes 4",
+        "detect --variants raft",
+        "detect --variants swim --ablations",
+        "loss --losses 101",
+    ] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_swim-sim"));
         let output = command.args(arguments.split_whitespace()).output().unwrap();
         assert!(!output.status.success() && !output.stderr.is_empty(), "{arguments}");
