@@ -11,6 +11,7 @@ pub(crate) mod threshold;
 
 mod lab;
 mod plot;
+mod progress;
 mod runs;
 mod table;
 mod variant;

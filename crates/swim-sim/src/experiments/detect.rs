@@ -8,7 +8,8 @@ use swimmer::Instant;
 
 use super::lab::{Lab, Rate, quantile, round, seed_of, sort};
 use super::plot::{Figure, Panel, Scale};
-use super::runs::{Progress, run_all};
+use super::progress::{Progress, Work};
+use super::runs::run_all;
 use super::table::{Table, seconds};
 use super::variant::Variant;
 use super::{Common, Report};
@@ -77,7 +78,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Report> {
     let jobs: Vec<Job> = sizes
         .flat_map(|(variant, nodes)| (0..args.runs).map(move |run| Job { variant, nodes, run }))
         .collect();
-    let expected = |job: &Job| QUIET + APART * crashes(job.nodes);
+    let expected = |job: &Job| Work::of(job.nodes, QUIET + APART * crashes(job.nodes));
     let found = run_all("detect", &jobs, common.threads(), expected, |job, progress| {
         measure(job, common, progress)
     });

@@ -9,7 +9,8 @@ use swim_sim::{Cluster, HostIx, Seen};
 
 use super::lab::{Lab, seed_of};
 use super::plot::{Figure, Panel, Scale};
-use super::runs::{Progress, run_all};
+use super::progress::{Progress, Work};
+use super::runs::run_all;
 use super::table::{Table, count};
 use super::variant::Variant;
 use super::{Common, Report};
@@ -175,7 +176,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Report> {
         "interval",
         &jobs,
         common.threads(),
-        |_| END,
+        |_| Work::of(args.nodes, END),
         |job, progress| measure(job, args, progress),
     );
     Ok(report(args, &jobs, &found))

@@ -10,7 +10,8 @@ use swim_sim::Conditions;
 
 use super::lab::{Lab, Rate, mean, quantile, round, seed_of, sort};
 use super::plot::{Figure, Panel, Scale};
-use super::runs::{Progress, run_all};
+use super::progress::{Progress, Work};
+use super::runs::run_all;
 use super::table::{Table, count, seconds};
 use super::variant::Variant;
 use super::{Common, Report};
@@ -124,8 +125,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Report> {
             jobs.extend((0..args.runs).map(|run| Job { variant, case, run }));
         }
     }
-    // The large ones take as much longer as they are larger.
-    let expected = |job: &Job| QUIET + args.time_of(job.case);
+    let expected = |job: &Job| {
+        let work = Work::of(args.nodes_of(job.case), QUIET + args.time_of(job.case));
+        match job.case {
+            // Most of it is rumour from 20 % on.
+            Case::All { percent, .. } => work.at(100 + 2 * percent * percent),
+            _ => work.at(400),
+        }
+    };
     let found = run_all("loss", &jobs, common.threads(), expected, |job, progress| {
         measure(job, args, progress)
     });
