@@ -50,6 +50,14 @@ pub(super) fn report(args: &Args, jobs: &[Job], found: &[Tally]) -> Report {
         ]);
         rows.push(Row { variant, runs: args.runs, tally });
     }
+    for (variant, than) in
+        [(Variant::Lifeguard, Variant::Swim), (Variant::Swimmer, Variant::Lifeguard)]
+    {
+        let of = |variant| rows.iter().find(|row| row.variant == variant).map(|row| row.tally);
+        if let (Some(tally), Some(other)) = (of(variant), of(than)) {
+            total.note(compare(variant, tally, than, other));
+        }
+    }
     let mut tables = vec![total];
     let mut panels = Vec::new();
     let part = |name: &str, of: &dyn Fn(&Cell) -> u64| {
@@ -98,4 +106,52 @@ pub(super) fn report(args: &Args, jobs: &[Job], found: &[Tally]) -> Report {
     }
     let title = format!("Lifeguard's Interval experiment, {} members", args.nodes);
     Report::new(tables, &rows, Figure::new(title, panels))
+}
+
+/// How much rarer false positives are with one variant than with another.
+fn compare(variant: Variant, tally: Tally, than: Variant, other: Tally) -> String {
+    format!(
+        "{variant} has {} of {than}'s {} false positives, and {} of its {} at healthy members.",
+        share(tally.fp, other.fp),
+        count(other.fp),
+        share(tally.fp_healthy, other.fp_healthy),
+        count(other.fp_healthy)
+    )
+}
+
+/// So many as a part of so many; rounded against whoever promises that there are few.
+fn share(part: u64, whole: u64) -> String {
+    match (part, whole) {
+        (0, _) => "0".to_owned(),
+        (_, 0) => count(part),
+        _ if part * 2 <= whole => format!("1/{}", count(whole / part)),
+        _ => format!("{:.2}", (part * 100).div_ceil(whole) as f64 / 100.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_never_smaller_than_it_is() {
+        assert_eq!(share(0, 12_951), "0");
+        assert_eq!(share(12_951, 1_424_608), "1/109", "a hundred and ten would be too good");
+        assert_eq!(share(100, 100), "1.00");
+        assert_eq!(share(601, 1_000), "0.61");
+        assert_eq!(share(386, 289), "1.34");
+        assert_eq!(share(0, 0), "0");
+        assert_eq!(share(5, 0), "5");
+    }
+
+    #[test]
+    fn false_positives_in_all_and_at_healthy_members_are_compared() {
+        let tally = Tally { fp: 2, fp_healthy: 0, ..Tally::default() };
+        let other = Tally { fp: 3_000, fp_healthy: 1_000, ..Tally::default() };
+        assert_eq!(
+            compare(Variant::Lifeguard, tally, Variant::Swim, other),
+            "lifeguard has 1/1,500 of swim's 3,000 false positives, and 0 of its 1,000 at healthy \
+             members."
+        );
+    }
 }
