@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -300,6 +300,17 @@ fn the_same_seed_gives_the_same_results_on_any_number_of_threads() {
         let other = files.run(&format!("{experiment} --seed 8"));
         assert_ne!(once.json, other.json, "the seed matters");
     }
+}
+
+#[test]
+fn whoever_does_not_read_to_the_end_gets_the_files_all_the_same() {
+    let files = Files::new();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_swim-sim"));
+    command.args(["detect", "--nodes", "6", "--runs", "1", "--json"]).arg(files.path("out.json"));
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert!(child.wait().unwrap().success());
+    assert!(files.path("out.json").exists());
 }
 
 #[test]
