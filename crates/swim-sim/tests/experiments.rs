@@ -219,6 +219,8 @@ fn loss_is_survived_where_it_is_small_and_seen_where_it_is_total() {
     assert_eq!(number(&of("0 %")["suspicions"]), 0.0);
     assert!(number(&of("100 %, no TCP")["false_dead"]) == 8.0, "nobody hears anybody");
     assert_eq!(number(&of("flip-flop into 1 %")["faulty"]), 1.0);
+    let found = Files::new().run("loss --nodes 4 --rapid-nodes 0 --losses 0 --time 10");
+    assert!(!found.table.contains("1 %"), "what is left out has no table");
 }
 
 #[test]

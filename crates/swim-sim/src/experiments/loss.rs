@@ -29,7 +29,7 @@ pub(crate) struct Args {
     /// Members, where all lose alike.
     #[arg(long, default_value_t = 128, value_name = "N")]
     nodes: u32,
-    /// Members, where a few lose in one direction: one of 100 is faulty.
+    /// Members, where a few lose in one direction: one of 100 is faulty. 0 leaves this out.
     #[arg(long, default_value_t = 1_000, value_name = "N")]
     rapid_nodes: u32,
     /// Runs for each case and variant.
@@ -118,9 +118,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Report> {
     let common = &args.common;
     anyhow::ensure!(args.losses.iter().all(|&percent| percent <= 100), "at most 100 % are lost");
     let of_all = |reliable| args.losses.iter().map(move |&percent| Case::All { percent, reliable });
-    let few = [Case::OutOfFew, Case::IntoFew, Case::FlipFlop];
+    let few = args.cases_of_few();
     let mut jobs = Vec::new();
-    for case in of_all(true).chain(of_all(false)).chain(few) {
+    for case in of_all(true).chain(of_all(false)).chain(few.iter().copied()) {
         for variant in common.variants() {
             jobs.extend((0..args.runs).map(|run| Job { variant, case, run }));
         }
@@ -140,6 +140,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Report> {
 }
 
 impl Args {
+    fn cases_of_few(&self) -> &'static [Case] {
+        match self.rapid_nodes {
+            0 => &[],
+            _ => &[Case::OutOfFew, Case::IntoFew, Case::FlipFlop],
+        }
+    }
+
     fn time_of(&self, case: Case) -> Duration {
         Duration::from_secs(if case.is_of_all() { self.time } else { self.rapid_time })
     }
@@ -270,7 +277,11 @@ fn report(args: &Args, jobs: &[Job], found: Vec<Found>) -> Report {
         rows.push(row);
     }
     let figure = figure(args, &rows);
-    Report::new(vec![of_all, of_few], &rows, figure)
+    let mut tables = vec![of_all];
+    if !args.cases_of_few().is_empty() {
+        tables.push(of_few);
+    }
+    Report::new(tables, &rows, figure)
 }
 
 fn row(job: &Job, args: &Args, found: &[Found]) -> Row {
@@ -314,9 +325,9 @@ fn figure(args: &Args, rows: &[Row]) -> Figure {
         }
         panel
     };
-    let cases = [Case::OutOfFew, Case::IntoFew, Case::FlipFlop];
+    let cases = args.cases_of_few();
     let of_few = |title: String, y: &str, scale: Scale, value: fn(&Row) -> f64| {
-        let mut panel = Panel::bars(title, cases.map(Case::name), (y, scale));
+        let mut panel = Panel::bars(title, cases.iter().map(|case| case.name()), (y, scale));
         for variant in args.common.variants() {
             let find = |&case: &Case| {
                 rows.iter().find(|row| row.variant == variant && row.case == case).map(value)
@@ -326,11 +337,12 @@ fn figure(args: &Args, rows: &[Row]) -> Figure {
         panel
     };
     let share = |row: &Row| 100.0 * row.faulty_removed as f64 / row.faulty.max(1) as f64;
-    Figure::new(
-        "Lost packets",
-        vec![
-            of_all("Deaths among members without fault, TCP as lossy as UDP", true),
-            of_all("The same without TCP", false),
+    let mut panels = vec![
+        of_all("Deaths among members without fault, TCP as lossy as UDP", true),
+        of_all("The same without TCP", false),
+    ];
+    if !cases.is_empty() {
+        panels.extend([
             of_few(
                 format!(
                     "One of 100 faulty, {} members: the faulty that all others removed",
@@ -343,6 +355,7 @@ fn figure(args: &Args, rows: &[Row]) -> Figure {
             of_few("Deaths among the others".to_owned(), "changes to dead", Scale::Log, |row| {
                 row.false_deaths as f64
             }),
-        ],
-    )
+        ]);
+    }
+    Figure::new("Lost packets", panels)
 }
