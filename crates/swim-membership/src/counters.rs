@@ -24,8 +24,14 @@ pub struct Counters {
     pub corroborations: u64,
     /// Sentences held because this node was out of touch (S5).
     pub sentences_held: u64,
+    /// Members that did not answer a node out of touch, beyond the 256 that it remembers (S5).
+    pub unheard_full: u64,
     /// Times that this node stood still and let time be lost (S8).
     pub stalls: u64,
+    /// Suspects of which others were asked for word before the sentence (S9).
+    pub inquiries: u64,
+    /// Suspects beyond the 32 of a period for which that is done.
+    pub inquiries_full: u64,
     /// Suspicions that this node raised.
     pub suspicions_raised: u64,
     /// Deaths that this node declared.
@@ -91,7 +97,10 @@ impl Counters {
             relays_full,
             corroborations,
             sentences_held,
+            unheard_full,
             stalls,
+            inquiries,
+            inquiries_full,
             suspicions_raised,
             deaths_declared,
             refutations,

@@ -2,17 +2,24 @@
 //!
 //! The guard is open while this node hears from others in time: an ack within the base time-out is
 //! younger than three periods, and three of its last four probes of members held alive were in
-//! time. While it is shut this node raises no suspicion and declares no death.
+//! time; where there are no eight others, one of the last round. While it is shut this node raises no
+//! suspicion and declares no death.
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
+use crate::table::MemberIx;
 use crate::time::Instant;
 
 /// An ack in time is good for so many periods.
 const ACK_PERIODS: u32 = 3;
-/// The last probes that count, a bit each, and how many of them must have been in time.
-const RESULTS: u8 = 0b1111;
+/// So many of the last four probes must have been in time.
+const LAST: u8 = 0b1111;
 const IN_TIME_MIN: u32 = 3;
+/// Among fewer others half of the cluster may well be dead, so one in time is enough.
+const OTHERS_FEW: usize = 8;
+/// So many who did not answer are remembered; a further one has to wait for its next turn.
+const UNHEARD_MAX: usize = 256;
 
 /// Whether this node may pass sentence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,17 +28,23 @@ pub(crate) enum Touch {
     Open,
     /// It does not, or not in time.
     Shut,
-    /// It has not for so long that it judges all the same.
-    Overruled,
+    /// It has not for so long, since then, that it judges all the same.
+    Overruled { shut_since: Instant },
 }
 
 /// What this node has heard in time.
 #[derive(Clone, Debug)]
 pub(crate) struct Guard {
     heard_at: Instant,
+    /// Whether a member held alive was asked in vain since.
+    missed: bool,
+    /// When anything came from anybody.
+    spoken_at: Instant,
     /// The newest in the lowest bit; set: in time.
     results: u8,
     shut_since: Option<Instant>,
+    /// Whom this node has asked in vain while it was shut, and since when.
+    unheard: Vec<(MemberIx, Instant)>,
     /// Whether the user was told that this node is isolated.
     pub(crate) isolated: bool,
 }
@@ -39,37 +52,116 @@ pub(crate) struct Guard {
 impl Guard {
     /// Open, as if somebody had been heard just now.
     pub(crate) fn new(now: Instant) -> Self {
-        Self { heard_at: now, results: RESULTS, shut_since: None, isolated: false }
+        Self {
+            heard_at: now,
+            missed: false,
+            spoken_at: now,
+            results: u8::MAX,
+            shut_since: None,
+            unheard: Vec::new(),
+            isolated: false,
+        }
     }
 
     /// An ack came within the base time-out.
     pub(crate) fn on_heard(&mut self, now: Instant) {
         self.heard_at = now;
+        self.missed = false;
+    }
+
+    /// A member held alive was asked in vain.
+    pub(crate) fn on_missed(&mut self) {
+        self.missed = true;
+    }
+
+    /// Anything has come. The end of a silence is no time to judge: the hold begins anew, in which
+    /// those who were silent may be heard.
+    pub(crate) fn on_spoken(&mut self, now: Instant, period: Duration) {
+        if self.is_silent(now, period) {
+            self.shut_since = self.shut_since.map(|_| now);
+            self.unheard.clear();
+        }
+        self.spoken_at = now;
+    }
+
+    /// Whether nothing has come from anybody for three periods.
+    pub(crate) fn is_silent(&self, now: Instant, period: Duration) -> bool {
+        now - self.spoken_at >= period * ACK_PERIODS
     }
 
     /// A probe of a member that is held alive was answered in time, or was not.
     pub(crate) fn on_result(&mut self, in_time: bool) {
-        self.results = (self.results << 1 | u8::from(in_time)) & RESULTS;
+        self.results = self.results << 1 | u8::from(in_time);
+        self.missed |= !in_time;
     }
 
-    /// Whether anybody was heard in time within the last three periods.
-    pub(crate) fn has_heard_within(&self, now: Instant, period: Duration) -> bool {
-        now - self.heard_at < period * ACK_PERIODS
+    /// Whether anybody was heard in time within the last three periods, or nobody was asked in vain
+    /// since: a node that trusts itself little asks seldom.
+    pub(crate) fn is_heard(&self, now: Instant, period: Duration) -> bool {
+        now - self.heard_at < period * ACK_PERIODS || !self.missed
+    }
+
+    /// Whether it was shut when it was last looked at.
+    pub(crate) fn is_shut(&self) -> bool {
+        self.shut_since.is_some()
+    }
+
+    /// One who was asked then does not answer, but may not be accused yet. Returns whether there
+    /// is room to remember it.
+    #[must_use]
+    pub(crate) fn on_unheard(&mut self, ix: MemberIx, since: Instant) -> bool {
+        if self.is_unheard(ix) {
+            return true;
+        }
+        let room = self.unheard.len() < UNHEARD_MAX;
+        if room {
+            self.unheard.push((ix, since));
+        }
+        room
+    }
+
+    /// Whether this one was asked in vain since.
+    pub(crate) fn is_unheard(&self, ix: MemberIx) -> bool {
+        self.unheard.iter().any(|&(other, _)| other == ix)
+    }
+
+    /// A member has answered, or is no more.
+    pub(crate) fn forget(&mut self, ix: MemberIx) {
+        self.unheard.retain(|&(other, _)| other != ix);
+    }
+
+    /// Whom this node has asked in vain while it was shut.
+    pub(crate) fn take_unheard(&mut self) -> Vec<(MemberIx, Instant)> {
+        core::mem::take(&mut self.unheard)
     }
 
     /// Whether sentence may be passed now.
-    pub(crate) fn look(&mut self, now: Instant, period: Duration, hold: Duration) -> Touch {
-        if self.has_heard_within(now, period) && self.results.count_ones() >= IN_TIME_MIN {
+    pub(crate) fn look(
+        &mut self,
+        now: Instant,
+        period: Duration,
+        hold: Duration,
+        others: usize,
+    ) -> Touch {
+        if self.is_heard(now, period) && self.is_in_time(others) {
             self.shut_since = None;
             return Touch::Open;
         }
-        let since = *self.shut_since.get_or_insert(now);
-        if now - since < hold { Touch::Shut } else { Touch::Overruled }
+        let shut_since = *self.shut_since.get_or_insert(now);
+        if now - shut_since < hold { Touch::Shut } else { Touch::Overruled { shut_since } }
+    }
+
+    fn is_in_time(&self, others: usize) -> bool {
+        match others {
+            OTHERS_FEW.. => (self.results & LAST).count_ones() >= IN_TIME_MIN,
+            _ => self.results & !(u8::MAX << others) != 0,
+        }
     }
 
     /// Time that passed while this node stood still is no silence of others.
     pub(crate) fn on_stall(&mut self, lost: Duration) {
         self.heard_at = self.heard_at + lost;
+        self.spoken_at = self.spoken_at + lost;
         self.shut_since = self.shut_since.map(|since| since + lost);
     }
 }
@@ -89,34 +181,48 @@ mod tests {
     fn s5_the_guard_shuts_when_two_of_four_probes_were_not_in_time() {
         let mut guard = Guard::new(at(0));
         guard.on_result(false);
-        assert_eq!(guard.look(at(1), PERIOD, HOLD), Touch::Open);
+        assert_eq!(guard.look(at(1), PERIOD, HOLD, 9), Touch::Open);
         guard.on_result(false);
-        assert_eq!(guard.look(at(1), PERIOD, HOLD), Touch::Shut);
+        assert_eq!(guard.look(at(1), PERIOD, HOLD, 9), Touch::Shut);
         (0..3).for_each(|_| guard.on_result(true));
-        assert_eq!(guard.look(at(2), PERIOD, HOLD), Touch::Open);
+        assert_eq!(guard.look(at(2), PERIOD, HOLD, 9), Touch::Open);
+    }
+
+    #[test]
+    fn s5_among_few_one_probe_in_time_of_a_round_is_enough() {
+        let mut guard = Guard::new(at(0));
+        (0..6).for_each(|_| guard.on_result(false));
+        assert_eq!(guard.look(at(1), PERIOD, HOLD, 8), Touch::Shut);
+        assert_eq!(guard.look(at(1), PERIOD, HOLD, 7), Touch::Open);
+        assert_eq!(guard.look(at(1), PERIOD, HOLD, 6), Touch::Shut);
     }
 
     #[test]
     fn s5_the_guard_shuts_when_nobody_was_heard_for_three_periods() {
         let mut guard = Guard::new(at(0));
-        assert_eq!(guard.look(at(2), PERIOD, HOLD), Touch::Open);
-        assert_eq!(guard.look(at(3), PERIOD, HOLD), Touch::Shut);
+        assert_eq!(guard.look(at(9), PERIOD, HOLD, 9), Touch::Open, "nobody was asked");
+        guard.on_missed();
+        assert_eq!(guard.look(at(2), PERIOD, HOLD, 9), Touch::Open);
+        assert_eq!(guard.look(at(3), PERIOD, HOLD, 9), Touch::Shut);
         guard.on_heard(at(4));
-        assert_eq!(guard.look(at(5), PERIOD, HOLD), Touch::Open);
+        guard.on_missed();
+        assert_eq!(guard.look(at(5), PERIOD, HOLD, 9), Touch::Open);
     }
 
     #[test]
     fn s5_after_the_hold_sentence_is_passed_all_the_same() {
         let mut guard = Guard::new(at(0));
-        assert_eq!(guard.look(at(5), PERIOD, HOLD), Touch::Shut);
-        assert_eq!(guard.look(at(24), PERIOD, HOLD), Touch::Shut);
-        assert_eq!(guard.look(at(25), PERIOD, HOLD), Touch::Overruled);
+        guard.on_missed();
+        assert_eq!(guard.look(at(5), PERIOD, HOLD, 9), Touch::Shut);
+        assert_eq!(guard.look(at(24), PERIOD, HOLD, 9), Touch::Shut);
+        assert_eq!(guard.look(at(25), PERIOD, HOLD, 9), Touch::Overruled { shut_since: at(5) });
     }
 
     #[test]
     fn s5_a_stall_of_ones_own_is_no_silence_of_others() {
         let mut guard = Guard::new(at(0));
+        guard.on_missed();
         guard.on_stall(Duration::from_secs(10));
-        assert_eq!(guard.look(at(12), PERIOD, HOLD), Touch::Open);
+        assert_eq!(guard.look(at(12), PERIOD, HOLD, 9), Touch::Open);
     }
 }

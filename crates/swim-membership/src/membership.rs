@@ -108,6 +108,9 @@ pub struct Membership {
     answered: Vec<SocketAddr>,
     answered_until: Instant,
     contradictions: Vec<Who>,
+    /// How many suspects others were asked for word of in this period (S9).
+    inquired: u32,
+    inquired_until: Instant,
     changes: Vec<NodeId>,
     changes_lost: bool,
     actions: VecDeque<Action>,
@@ -179,6 +182,8 @@ impl Membership {
             answered: Vec::new(),
             answered_until: now,
             contradictions: Vec::new(),
+            inquired: 0,
+            inquired_until: now,
             changes: Vec::new(),
             changes_lost: false,
             actions: VecDeque::new(),
@@ -482,6 +487,7 @@ impl Membership {
         self.probes.forget(ix);
         self.relays.forget(ix);
         self.trips.forget(ix);
+        self.guard.forget(ix);
         if !before.is_present() {
             return;
         }

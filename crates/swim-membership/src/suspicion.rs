@@ -92,12 +92,23 @@ pub struct Suspicion {
     accusers: Accusers,
     /// Its time was up while this node was out of touch.
     held: bool,
+    /// Not dead before this.
+    not_before: Instant,
+    /// When others were asked for word of the suspect (S9).
+    inquired_at: Option<Instant>,
 }
 
 impl Suspicion {
     /// A suspicion raised by `accuser` now.
     pub fn new(started: Instant, times: SuspicionTimes, accuser: TinyId) -> Self {
-        Self { started, times, accusers: Accusers::from_iter([accuser]), held: false }
+        Self {
+            started,
+            times,
+            accusers: Accusers::from_iter([accuser]),
+            held: false,
+            not_before: started,
+            inquired_at: None,
+        }
     }
 
     /// Counts an accuser. Returns whether it is new and shortens the time-out.
@@ -105,10 +116,25 @@ impl Suspicion {
         self.confirmed() < self.times.confirmations && self.accusers.insert(accuser)
     }
 
+    /// Only the first accuser's word counts from now on.
+    pub(crate) fn forget_confirmations(&mut self) {
+        self.accusers = self.accusers.as_slice().iter().copied().take(1).collect();
+    }
+
+    /// Its time was up while sentence could not be passed: it is given the minimum anew, whoever
+    /// confirms it meanwhile.
+    pub(crate) fn reprieve(&mut self, now: Instant) {
+        self.restart(now);
+        self.not_before = now + self.times.min;
+        let spent = self.times.timeout(self.confirmed()) - self.times.min;
+        self.started = Instant::ZERO + (now - Instant::ZERO).saturating_sub(spent);
+    }
+
     /// Lets the time-out begin anew.
     pub(crate) fn restart(&mut self, now: Instant) {
         self.started = now;
         self.held = false;
+        self.inquired_at = None;
     }
 
     /// Time that this node has lost is not held against the suspect.
@@ -143,7 +169,22 @@ impl Suspicion {
 
     /// When the member is dead unless it refutes.
     pub fn deadline(&self) -> Instant {
-        self.started + self.times.timeout(self.confirmed())
+        (self.started + self.times.timeout(self.confirmed())).max(self.not_before)
+    }
+
+    /// When something is to be done: others are asked for word so long before the deadline, and
+    /// are given that time to answer. No time: they are not asked.
+    pub(crate) fn due(&self, inquiry: Duration) -> Instant {
+        match self.inquired_at {
+            Some(at) => self.deadline().max(at + inquiry),
+            None => self.started + (self.deadline() - self.started).saturating_sub(inquiry),
+        }
+    }
+
+    /// Others are asked for word now. Returns whether they have not been before.
+    #[must_use]
+    pub(crate) fn inquire(&mut self, now: Instant) -> bool {
+        self.inquired_at.replace(now).is_none()
     }
 
     fn confirmed(&self) -> u32 {

@@ -165,7 +165,7 @@ fn r6_the_present_come_first_then_the_dead_then_whoever_was_not_met_and_the_left
     let mut bench = after(1, &[3, 90, 91]);
     keep(&mut bench);
     (1..=4).for_each(|n| bench.hear(Say::Alive(n, 1)));
-    bench.hear(Say::Dead(1, 1));
+    bench.bury(1, 1);
     bench.hear(Say::Left(2, 1));
     let addresses = bench.machine.state_to_save().unwrap().addresses;
     assert_eq!(addresses[..3], [address(3), address(4), address(1)]);

@@ -8,7 +8,7 @@ use quickcheck::{Arbitrary, Gen, quickcheck};
 use support::{
     Bench, LOCAL, Say, accusers, address, datagrams, events, exchanges, id, pings, record, told,
 };
-use support::{seconds, short};
+use support::{ms, seconds, short};
 use swim_membership::{Ask, Config, EventKind, Profile, Source, Tell, Via, Who};
 use swim_proto::{Datagram, Incarnation, Part, Seq, State, Subject};
 
@@ -20,11 +20,13 @@ fn m1_a_newer_claim_replaces_an_older_one_and_never_the_other_way_round() {
         (Say::Alive(2, 1), (1, State::Suspect)),
         (Say::Alive(2, 2), (2, State::Alive)),
         (Say::Dead(2, 1), (2, State::Alive)),
+        (Say::Suspect(2, 2, 1), (2, State::Suspect)),
         (Say::Dead(2, 2), (2, State::Dead)),
         (Say::Suspect(2, 2, 1), (2, State::Dead)),
         (Say::Left(2, 2), (2, State::Left)),
         (Say::Alive(2, 3), (3, State::Alive)),
     ] {
+        bench.now = bench.now + seconds(2);
         bench.hear(say);
         assert_eq!(bench.claim(2), Some(held), "after {say:?}");
     }
@@ -34,7 +36,7 @@ fn m1_a_newer_claim_replaces_an_older_one_and_never_the_other_way_round() {
 #[test]
 fn m1_a_death_at_a_higher_incarnation_keeps_an_older_alive_from_coming_back() {
     let mut bench = Bench::of(2);
-    bench.hear(Say::Dead(2, 5));
+    bench.bury(2, 5);
     bench.hear(Say::Alive(2, 4));
     assert_eq!(bench.claim(2), Some((5, State::Dead)));
     bench.hear(Say::Alive(2, 6));
@@ -88,7 +90,7 @@ quickcheck! {
         shuffled.reverse();
         shuffled.extend(&news);
         let tables = [news, shuffled].map(|news| {
-            let mut bench = Bench::of(3);
+            let mut bench = Bench::credulous(3);
             news.into_iter().for_each(|say| bench.hear(say));
             [1, 2, 3].map(|n| bench.claim(n))
         });
@@ -229,7 +231,7 @@ fn m4_a_record_is_told_to_members_only() {
 #[test]
 fn m5_a_death_by_gossip_is_final_and_one_by_exchange_is_a_suspicion_that_is_looked_into() {
     let mut bench = Bench::of(4);
-    bench.hear(Say::Dead(2, 1));
+    bench.bury(2, 1);
     assert_eq!(bench.claim(2), Some((1, State::Dead)));
     bench.drain();
 
@@ -240,6 +242,23 @@ fn m5_a_death_by_gossip_is_final_and_one_by_exchange_is_a_suspicion_that_is_look
     assert_eq!(events(&actions), [(id(3), EventKind::Suspected)]);
     let part = bench.machine.part(Who::Member(bench.ix(3).unwrap()));
     assert!(matches!(part, Some(Part::Suspect { accusers: by, .. }) if by == accusers(&[1])));
+}
+
+#[test]
+fn m5_a_death_by_gossip_of_which_no_suspicion_was_heard_is_one() {
+    let mut bench = Bench::of(4);
+    bench.hear(Say::Dead(2, 1));
+    assert_eq!(bench.claim(2), Some((1, State::Suspect)), "out of nothing");
+    let looks = pings(&bench.drain()).iter().any(|ping| ping.0 == address(2));
+    assert!(looks, "of few members all look for themselves");
+
+    bench.hear(Say::Suspect(3, 1, 1));
+    bench.now = bench.now + ms(1_900);
+    bench.hear(Say::Dead(3, 1));
+    assert_eq!(bench.claim(3), Some((1, State::Suspect)), "before half of the minimum");
+    bench.now = bench.now + ms(100);
+    bench.hear(Say::Dead(3, 1));
+    assert_eq!(bench.claim(3), Some((1, State::Dead)));
 }
 
 #[test]
@@ -269,7 +288,7 @@ fn m5_healed_halves_do_not_bury_each_other() {
 #[test]
 fn m6_a_claim_that_contradicts_a_tombstone_is_answered_once_a_period() {
     let mut bench = Bench::of(2);
-    bench.hear(Say::Dead(2, 1));
+    bench.bury(2, 1);
     bench.drain();
     for _ in 0..5 {
         bench.hear(Say::Alive(2, 1));
@@ -287,7 +306,7 @@ fn m6_a_claim_that_contradicts_a_tombstone_is_answered_once_a_period() {
 #[test]
 fn g6_a_correction_is_never_answered_so_that_two_tables_do_not_argue_for_ever() {
     let mut bench = Bench::of(2);
-    bench.hear(Say::Dead(2, 1));
+    bench.bury(2, 1);
     bench.drain();
     bench.hear_from(1, Via::Correction, Say::Alive(2, 1));
     assert!(bench.drain().is_empty());
@@ -296,7 +315,7 @@ fn g6_a_correction_is_never_answered_so_that_two_tables_do_not_argue_for_ever() 
 #[test]
 fn g6_one_who_was_held_dead_and_pings_learns_it_at_once() {
     let mut bench = Bench::of(2);
-    bench.hear(Say::Dead(2, 1));
+    bench.bury(2, 1);
     bench.drain();
     bench.receive_ping(2, 1, State::Alive);
     let sent = datagrams(&bench.drain());
@@ -311,7 +330,7 @@ fn t1_tombstones_are_forgotten_by_age_and_their_age_does_not_start_anew() {
     let config = Config::builder(Profile::Lan).tombstone_age(seconds(100)).build().unwrap();
     let mut bench = Bench::with(config);
     bench.hear(Say::Alive(2, 1));
-    bench.hear(Say::Dead(2, 1));
+    bench.bury(2, 1);
     bench.pass(seconds(60));
     bench.hear(Say::Dead(2, 2));
     bench.hear(Say::Left(2, 2));
@@ -335,6 +354,8 @@ fn t1_a_full_table_of_tombstones_forgets_the_oldest_also_when_many_die_at_once()
     let mut bench = Bench::with(config);
     (1..=6).for_each(|n| bench.hear(Say::Alive(n, 1)));
     // The later a member came the higher its place; the lower ones die last.
+    (1..=6).rev().for_each(|n| bench.hear(Say::Suspect(n, 1, 1)));
+    bench.now = bench.now + seconds(2);
     (1..=6).rev().for_each(|n| bench.hear(Say::Dead(n, 1)));
     assert_eq!(bench.machine.table().len(), 2);
     assert_eq!(bench.machine.counters().tombstones_full, 4);

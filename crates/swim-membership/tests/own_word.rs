@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use support::{
     Bench, LOCAL, Say, address, datagrams, events, exchanges, id, record, seconds, told,
 };
-use swim_membership::{Action, Ask, EventKind, Source, Via, Who};
+use swim_membership::{Action, Ask, EventKind, Source, Tell, Via, Who};
 use swim_proto::{Datagram, Incarnation, Part, State};
 
 fn foreign(bench: &mut Bench, incarnation: u64) {
@@ -41,6 +41,16 @@ fn r1_every_claim_about_oneself_that_is_not_ones_own_word_is_refuted() {
         assert_eq!(told(&bench.drain()), [Who::Local]);
         assert_eq!(bench.machine.counters().refutations, 1);
     }
+}
+
+#[test]
+fn r1_whoever_accuses_in_a_datagram_hears_of_the_refutation_at_once() {
+    let mut bench = Bench::of(2);
+    bench.hear(Say::Suspect(LOCAL, 1, 2));
+    let answer = (address(1), Datagram::Gossip, Tell::Only(Who::Local));
+    assert_eq!(datagrams(&bench.drain()), [answer]);
+    bench.hear(Say::Suspect(LOCAL, 1, 2));
+    assert!(datagrams(&bench.drain()).is_empty(), "once a period");
 }
 
 #[test]
@@ -192,7 +202,7 @@ fn l1_who_has_left_is_silent_and_comes_back_in_a_new_life() {
     bench.machine.leave(bench.now);
     bench.pass(seconds(2));
     bench.receive_ping(1, 1, State::Alive);
-    bench.hear(Say::Dead(2, 1));
+    bench.bury(2, 1);
     assert!(bench.pass(seconds(100)).is_empty());
     assert_eq!(bench.machine.present(), 3, "itself no longer");
 
@@ -265,7 +275,7 @@ fn j1_a_seed_that_is_this_node_under_another_address_is_forgotten() {
 #[test]
 fn e3_what_an_exchange_says_and_a_tombstone_contradicts_is_told_back() {
     let mut bench = Bench::of(3);
-    bench.hear(Say::Dead(2, 1));
+    bench.bury(2, 1);
     bench.drain();
     bench.hear_from(1, Via::Request(id(1)), Say::Alive(2, 1));
     bench.hear_from(1, Via::Request(id(1)), Say::Alive(2, 1));
@@ -303,7 +313,7 @@ fn e3_a_dead_member_that_restarts_elsewhere_learns_at_its_join_that_it_is_held_d
             bench.machine.handle_part(bench.now, source, &part);
         };
         alive(record(before, &[]).as_bytes(), &mut bench, Via::Gossip);
-        bench.hear(Say::Dead(2, 1));
+        bench.bury(2, 1);
         alive(record(after, &[]).as_bytes(), &mut bench, Via::Reply(id(2)));
         assert!(bench.machine.has_contradictions(), "restarted at {after}");
         assert_eq!(bench.claim(2), Some((1, State::Dead)));
@@ -325,7 +335,7 @@ fn e5_the_dead_and_absent_seeds_are_tried_again_by_turns_and_the_left_are_not() 
     let mut bench = Bench::of(3);
     bench.machine.join(bench.now, &[address(1), address(50)]);
     bench.machine.handle_joined(address(1), false);
-    bench.hear(Say::Dead(2, 1));
+    bench.bury(2, 1);
     bench.hear(Say::Left(3, 1));
     bench.drain();
     let asks = exchanges(&bench.pass_with_acks(seconds(601), &[]));

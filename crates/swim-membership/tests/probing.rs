@@ -8,26 +8,10 @@ mod support;
 use core::time::Duration;
 use std::collections::BTreeSet;
 
-use support::{Bench, LOCAL, Say, accusers, address, datagrams, events, exchanges, id, pings};
-use support::{record, seconds, short, tiny};
+use support::{Bench, LOCAL, Say, accusers, address, datagrams, events, exchanges, first_ping, id};
+use support::{ms, pings, record, seconds, short, tiny};
 use swim_membership::{Ask, Config, EventKind, Profile, Source, Tell, Via, Who};
 use swim_proto::{Datagram, Incarnation, Part, Seq, State, Subject};
-
-fn ms(ms: u64) -> Duration {
-    Duration::from_millis(ms)
-}
-
-/// Lets time pass until the machine has pinged somebody: whom, and the number.
-fn first_ping(bench: &mut Bench) -> (u8, Seq) {
-    for _ in 0..40 {
-        let actions = bench.pass(ms(50));
-        if let Some((to, seq)) = pings(&actions).into_iter().next() {
-            let member = (1..=LOCAL).find(|&n| address(n) == to).unwrap();
-            return (member, seq);
-        }
-    }
-    panic!("nobody was pinged");
-}
 
 #[test]
 fn p1_each_member_is_probed_once_a_round_and_a_node_alone_is_not_woken() {
@@ -46,8 +30,9 @@ fn p1_each_member_is_probed_once_a_round_and_a_node_alone_is_not_woken() {
 #[test]
 fn p1_the_dead_and_the_left_are_not_probed() {
     let mut bench = Bench::of(4);
-    bench.hear(Say::Dead(3, 1));
+    bench.bury(3, 1);
     bench.hear(Say::Left(4, 1));
+    bench.drain();
     let probed = pings(&bench.pass_with_acks(seconds(20), &[]));
     assert!(probed.iter().all(|&(to, _)| to == address(1) || to == address(2)));
 }
@@ -223,7 +208,7 @@ fn p5_a_relay_pings_for_a_member_and_hands_its_ack_back() {
 #[test]
 fn p5_a_relay_hands_an_ack_back_though_it_holds_the_target_dead() {
     let mut bench = Bench::of(3);
-    bench.hear(Say::Dead(2, 1));
+    bench.bury(2, 1);
     bench.drain();
     bench.receive(1, Datagram::PingReq { seq: Seq(5), from: tiny(1), target: short(2) });
     let (_, seq) = pings(&bench.drain())[0];
@@ -514,64 +499,10 @@ fn p4_without_it_the_base_time_out_and_the_whole_period_are_waited_for() {
     assert_eq!(bench.claim(silent), Some((1, State::Suspect)));
 }
 
-/// A bench whose local health never slows it down.
-fn steady(members: u8) -> Bench {
-    let config = Config::builder(Profile::Lan).health_max(0).build().unwrap();
-    let mut bench = Bench::with(config);
-    (1..=members).for_each(|n| bench.hear(Say::Alive(n, 1)));
-    bench
-}
-
-#[test]
-fn s5_one_who_hears_from_nobody_holds_nobody_dead_and_says_that_it_is_isolated() {
-    let mut bench = steady(8);
-    bench.pass_with_acks(seconds(5), &[]);
-    let actions = bench.pass(seconds(15));
-    let seen = events(&actions);
-    assert!(seen.iter().all(|(_, kind)| !matches!(kind, EventKind::Down { .. })), "{seen:?}");
-    assert_eq!(seen.iter().filter(|(_, kind)| *kind == EventKind::Isolated).count(), 1);
-    assert!(bench.machine.counters().sentences_held > 0);
-
-    let healed = events(&bench.pass_with_acks(seconds(10), &[]));
-    assert_eq!(healed.iter().filter(|(_, kind)| *kind == EventKind::Healed).count(), 1);
-}
-
-#[test]
-fn s5_after_the_hold_it_passes_sentence_all_the_same() {
-    let mut bench = Bench::of(8);
-    bench.pass_with_acks(seconds(5), &[]);
-    bench.pass(seconds(200));
-    let dead = (1..=8).filter(|&n| bench.claim(n).is_some_and(|(_, s)| s == State::Dead)).count();
-    assert_eq!(dead, 8);
-}
-
-#[test]
-fn s5_a_held_sentence_is_not_executed_when_touch_returns_but_looked_into() {
-    let mut bench = steady(8);
-    bench.pass_with_acks(seconds(5), &[]);
-    for by in 2..=6 {
-        bench.hear(Say::Suspect(1, 1, by));
-    }
-    let actions = bench.pass(seconds(12));
-    assert!(events(&actions).iter().all(|(_, kind)| !matches!(kind, EventKind::Down { .. })));
-    bench.pass_with_acks(seconds(3), &[1]);
-    assert_eq!(bench.claim(1), Some((1, State::Suspect)), "its time begins anew");
-    bench.pass_with_acks(seconds(10), &[1]);
-    assert_eq!(bench.claim(1), Some((1, State::Dead)));
-}
-
-#[test]
-fn s5_where_there_is_no_third_member_the_guard_does_not_apply() {
-    let mut bench = Bench::of(1);
-    bench.pass_with_acks(seconds(5), &[]);
-    bench.pass(seconds(12));
-    assert_eq!(bench.claim(1), Some((1, State::Dead)));
-}
-
 #[test]
 fn s6_one_who_came_back_from_the_dead_is_given_twice_the_time() {
     let mut bench = Bench::of(15);
-    bench.hear(Say::Dead(15, 1));
+    bench.bury(15, 1);
     bench.hear(Say::Alive(15, 2));
     bench.drain();
     let started = bench.now;
@@ -637,30 +568,4 @@ fn s3_accusers_that_are_not_held_alive_do_not_count() {
     }
     bench.pass_with_acks(seconds(20), &[]);
     assert_eq!(bench.claim(15), Some((1, State::Suspect)), "one accuser waits long");
-}
-
-#[test]
-fn s8_one_who_stood_still_accuses_nobody_for_it() {
-    let mut bench = Bench::of(8);
-    bench.pass_with_acks(seconds(5), &[]);
-    bench.hear(Say::Suspect(3, 1, 2));
-    bench.pass_with_acks(seconds(1), &[]);
-    let (_, seq) = first_ping(&mut bench);
-    let late = seconds(30);
-    bench.now = bench.machine.deadline() + late;
-    assert!(bench.machine.handle_lateness(bench.now, late));
-    assert!(!bench.machine.awaits_ack(seq), "probes in flight are void");
-    assert!(bench.machine.deadline() <= bench.now + ms(50), "what has waited is taken in first");
-    let seen = events(&bench.pass_with_acks(seconds(2), &[]));
-    assert!(seen.is_empty(), "{seen:?}");
-    assert_eq!(bench.machine.counters().stalls, 1);
-}
-
-#[test]
-fn s8_a_little_late_is_no_stall() {
-    let mut bench = Bench::of(8);
-    assert!(!bench.machine.handle_lateness(bench.now, ms(500)));
-    let config = Config::builder(Profile::Lan).stall_guard(false).build().unwrap();
-    let mut without = Bench::with(config);
-    assert!(!without.machine.handle_lateness(without.now, seconds(30)));
 }

@@ -58,6 +58,9 @@ use exchanges::Exchanges;
 use pack::{Broadcast, key_of};
 use told::Told;
 
+/// What news about a member takes, who is alive and has no name.
+const NEWS_BYTES: usize = 26;
+
 /// What a node is made of.
 pub struct Settings {
     /// Its identity.
@@ -324,11 +327,20 @@ impl Node {
         let mut chosen = std::mem::take(&mut self.chosen);
         let table = self.membership.table();
         table.choose_present(fanout, &mut self.rng, |_| true, &mut chosen);
+        let datagrams = self.gossip_datagrams();
         for ix in chosen.drain(..) {
             let to = self.membership.address(ix);
-            self.pending.push_back(Pending::Gossip { to });
+            self.pending.extend((0..datagrams).map(|_| Pending::Gossip { to }));
         }
         self.chosen = chosen;
+    }
+
+    /// How many datagrams hold all the news that waits, within a bound: when many join at once,
+    /// one a tick would take seconds to tell it.
+    fn gossip_datagrams(&self) -> usize {
+        let config = self.membership.config();
+        let fit = config.datagram_bytes_max() / NEWS_BYTES;
+        self.outbox.updates().len().div_ceil(fit).clamp(1, config.gossip_datagrams() as usize)
     }
 
     /// Takes over what the membership has decided. `bytes_max` bounds answers to what has just

@@ -15,6 +15,7 @@ use crate::guard::Touch;
 use crate::order::Order;
 use crate::probe::{Probe, Probes, Purpose, Step};
 use crate::relay::Relays;
+use crate::suspicion::Suspicion;
 use crate::table::MemberIx;
 use crate::time::{Clock, Instant, Now};
 
@@ -22,9 +23,13 @@ use crate::time::{Clock, Instant, Now};
 const CORROBORATORS: usize = 8;
 /// Members asked at once by one who may be cut off (S5).
 const TOUCH_PROBES: usize = 3;
+/// Members asked for word of a suspect before it is declared dead, and so many suspects in a period
+/// at most (S9).
+const INQUIRED: usize = 5;
+const INQUIRIES_MAX: u32 = 32;
 /// A wake-up that is later than this, and than the base time-out, is a stall (S8).
 const STALL_MIN: Duration = Duration::from_millis(250);
-/// How long after a stall only what has waited is taken in (S8).
+/// How long only what has waited is taken in by one who is woken later than this (S8).
 const GRACE: Duration = Duration::from_millis(20);
 /// How long it is remembered that a member came back from the dead (S6).
 const RETURN_MEMORY: Duration = Duration::from_secs(600);
@@ -50,20 +55,26 @@ impl Membership {
     /// then what has waited for it is to be handed in before the time that it asks for next (S8).
     #[must_use]
     pub fn handle_lateness(&mut self, now: Instant, late: Duration) -> bool {
-        let threshold = self.config.base_timeout().max(STALL_MIN);
-        if !self.config.stall_guard() || late <= threshold || self.local.state == State::Left {
+        if !self.config.stall_guard() || late <= GRACE || self.local.state == State::Left {
             return false;
+        }
+        if late <= self.config.base_timeout().max(STALL_MIN) {
+            // A hiccup: the ack of one who would be accused now may be what has waited.
+            let again = self.grace_until != Instant::NEVER;
+            self.grace_until = if again { Instant::NEVER } else { now + GRACE };
+            return !again;
         }
         self.counters.stalls += 1;
         self.probes = Probes::new(self.probes.next_seq());
         self.relays = Relays::default();
         self.guard.on_stall(late);
         self.health.worsen();
+        let inquiry = self.inquiry_time();
         let suspects: Vec<MemberIx> = self.suspicions.members().collect();
         for ix in suspects {
             self.suspicions.update(ix, |suspicion| {
                 suspicion.push_out(late);
-                suspicion.deadline()
+                suspicion.due(inquiry)
             });
         }
         if self.probe_at != Instant::NEVER {
@@ -85,9 +96,11 @@ impl Membership {
         }
     }
 
-    /// When the next turn is. A node that trusts itself less leaves turns out (H1).
+    /// When the next turn is. A node that trusts itself less leaves turns out (H1), but while it may
+    /// accuse nobody anyway it looks around the more (S5).
     fn schedule_probe(&mut self, now: Instant) {
-        let (period, skip) = (self.config.period(), u64::from(self.health.score()));
+        let period = self.config.period();
+        let skip = if self.guard.is_shut() { 0 } else { u64::from(self.health.score()) };
         self.probe_at = match &mut self.order {
             Order::Rotation(rotation) => rotation
                 .next(now, self.clock, period, skip, self.local.id, &self.table)
@@ -222,6 +235,7 @@ impl Membership {
             self.trips.sample(probe.target, took);
         }
         let in_time = took <= self.config.base_timeout();
+        self.guard.forget(probe.target);
         if in_time {
             self.guard.on_heard(now);
         }
@@ -246,6 +260,7 @@ impl Membership {
         self.counters.probes_failed += 1;
         self.probes.on_over(&probe);
         if probe.purpose == Purpose::Touch {
+            self.guard.on_missed();
             self.on_no_touch(now);
             return;
         }
@@ -277,6 +292,10 @@ impl Membership {
         let held = self.table.held(ix).claim();
         if held.state.is_present() && self.look_at_guard(now) == Touch::Shut {
             self.counters.sentences_held += 1;
+            let since = self.asked_since(now, probe);
+            if !self.guard.on_unheard(ix, since) {
+                self.counters.unheard_full += 1;
+            }
             return;
         }
         let own = Accusers::from_iter([self.local.tiny]);
@@ -350,11 +369,29 @@ impl Membership {
         if !self.config.isolation_guard() || self.table.present() < 2 {
             return Touch::Open;
         }
-        let touch = self.guard.look(now, period, hold);
+        let touch = self.guard.look(now, period, hold, self.table.present());
         if touch == Touch::Open && core::mem::take(&mut self.guard.isolated) {
             self.emit_own(EventKind::Healed);
         }
+        if touch != Touch::Shut {
+            self.end_hold(now, touch);
+        }
         touch
+    }
+
+    /// Those who were asked in vain while the guard was shut are asked again if it opens, or else
+    /// accused, since they were asked.
+    fn end_hold(&mut self, now: Instant, touch: Touch) {
+        for (ix, since) in self.guard.take_unheard() {
+            let held = self.table.held(ix).claim();
+            if touch == Touch::Open && held.state.is_present() {
+                self.start_probe(now, ix, Purpose::Doubt);
+            } else if held.state == State::Alive {
+                self.counters.suspicions_raised += 1;
+                let own = Accusers::from_iter([self.local.tiny]);
+                self.suspect(now, since, ix, held.incarnation, own);
+            }
+        }
     }
 
     /// Out of touch: is it only some that are silent, or all?
@@ -363,9 +400,16 @@ impl Membership {
             return;
         }
         let mut asked = core::mem::take(&mut self.scratch);
-        let probes = &self.probes;
-        let eligible = |ix: MemberIx| !probes.contains(ix);
+        let (probes, guard, table) = (&self.probes, &self.guard, &self.table);
+        // Those who have answered of late tell the most of this node itself.
+        let hopeful =
+            |ix: MemberIx| !guard.is_unheard(ix) && table.held(ix).claim().state == State::Alive;
+        let eligible = |ix: MemberIx| !probes.contains(ix) && hopeful(ix);
         self.table.choose_present(TOUCH_PROBES, &mut self.rng, eligible, &mut asked);
+        if asked.is_empty() {
+            let eligible = |ix: MemberIx| !probes.contains(ix);
+            self.table.choose_present(TOUCH_PROBES, &mut self.rng, eligible, &mut asked);
+        }
         for ix in asked.drain(..) {
             self.start_probe(now, ix, Purpose::Touch);
         }
@@ -374,7 +418,7 @@ impl Membership {
 
     fn on_no_touch(&mut self, now: Instant) {
         let none_left = !self.probes.any_for(Purpose::Touch);
-        let silent = !self.guard.has_heard_within(now, self.config.period());
+        let silent = !self.guard.is_heard(now, self.config.period());
         if none_left && silent && !self.guard.isolated {
             self.guard.isolated = true;
             self.emit_own(EventKind::Isolated);
@@ -384,21 +428,88 @@ impl Membership {
     /// Suspects that have not refuted in time are dead (S4), unless this node is out of touch (S5).
     pub(super) fn on_suspicions_due(&mut self, now: Instant) {
         while let Some((ix, mut suspicion)) = self.suspicions.pop_due(now) {
-            let touch = self.look_at_guard(now);
-            if touch == Touch::Shut {
-                self.counters.sentences_held += u64::from(!suspicion.is_held());
-                suspicion.hold();
-                self.suspicions.set(ix, now + self.config.period() / 4, suspicion);
-            } else if touch == Touch::Open && suspicion.is_held() {
-                suspicion.restart(now);
-                self.suspicions.set(ix, suspicion.deadline(), suspicion);
-                self.start_probe(now, ix, Purpose::Doubt);
-            } else {
-                self.counters.deaths_declared += 1;
-                let incarnation = self.table.held(ix).claim().incarnation;
-                self.declare_dead(now, ix, incarnation, suspicion.accusers(), true);
+            let inquiry = self.inquiry_time();
+            match self.look_at_guard(now) {
+                Touch::Shut => {
+                    self.counters.sentences_held += u64::from(!suspicion.is_held());
+                    suspicion.hold();
+                    self.suspicions.set(ix, now + self.config.period() / 4, suspicion);
+                    self.look_for_touch(now);
+                }
+                Touch::Open if suspicion.is_held() => {
+                    suspicion.reprieve(now);
+                    self.suspicions.set(ix, suspicion.due(inquiry), suspicion);
+                    self.start_probe(now, ix, Purpose::Doubt);
+                }
+                Touch::Overruled { shut_since } => {
+                    self.on_overruled(now, ix, shut_since, suspicion);
+                }
+                Touch::Open => self.inquire_or_bury(now, ix, suspicion),
             }
         }
+    }
+
+    /// Sentence is passed though this node is out of touch. If it hears from nobody at all, nobody
+    /// else's word counts, for that may have been said when others were out of touch, too.
+    fn on_overruled(
+        &mut self,
+        now: Instant,
+        ix: MemberIx,
+        shut_since: Instant,
+        mut suspicion: Suspicion,
+    ) {
+        if suspicion.started() < shut_since {
+            suspicion.restart(shut_since);
+        }
+        if self.guard.is_silent(now, self.config.period()) {
+            suspicion.forget_confirmations();
+        }
+        let due = suspicion.due(self.inquiry_time());
+        if due > now {
+            self.suspicions.set(ix, due, suspicion);
+        } else {
+            self.inquire_or_bury(now, ix, suspicion);
+        }
+    }
+
+    /// How long others are given to say better of a suspect than this node holds (S9).
+    pub(super) fn inquiry_time(&self) -> Duration {
+        if self.config.inquiry() { self.config.base_timeout() } else { Duration::ZERO }
+    }
+
+    fn inquire_or_bury(&mut self, now: Instant, ix: MemberIx, mut suspicion: Suspicion) {
+        let inquiry = self.inquiry_time();
+        if !inquiry.is_zero() && suspicion.inquire(now) {
+            self.inquire(now, ix);
+            self.suspicions.set(ix, suspicion.due(inquiry), suspicion);
+            return;
+        }
+        self.counters.deaths_declared += 1;
+        let incarnation = self.table.held(ix).claim().incarnation;
+        self.declare_dead(now, ix, incarnation, suspicion.accusers(), true);
+    }
+
+    /// Asks a few others what they hold of a suspect: its refutation may have passed us by (S9).
+    fn inquire(&mut self, now: Instant, ix: MemberIx) {
+        if now >= self.inquired_until {
+            (self.inquired, self.inquired_until) = (0, now + self.config.period());
+        }
+        if self.inquired == INQUIRIES_MAX {
+            self.counters.inquiries_full += 1;
+            return;
+        }
+        self.inquired += 1;
+        self.counters.inquiries += 1;
+        let mut asked = core::mem::take(&mut self.scratch);
+        let table = &self.table;
+        let eligible = |other: MemberIx| table.held(other).claim().state == State::Alive;
+        table.choose_present(INQUIRED, &mut self.rng, eligible, &mut asked);
+        let (from, subject) = (self.local.tiny, self.table.subject(ix));
+        for other in asked.drain(..) {
+            let message = Datagram::RecordRequest { from, subject };
+            self.send(self.address(other), message, Tell::Nothing);
+        }
+        self.scratch = asked;
     }
 
     /// One who was held dead is back (S6).

@@ -19,6 +19,7 @@ impl Membership {
     /// A datagram's message. Its parts come by [`handle_part`](Self::handle_part), after it.
     /// Application messages are not for this layer.
     pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, message: &Datagram<'_>) {
+        self.guard.on_spoken(now, self.config.period());
         if self.local.state == State::Left {
             if let Datagram::LeaveAck { seq } = *message {
                 self.on_leave_ack(seq);

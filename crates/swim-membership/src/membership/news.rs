@@ -241,7 +241,7 @@ impl Membership {
             suspicion.confirm(other);
         }
         self.set_claim(now, ix, Claim::new(incarnation, State::Suspect), Accusers::new());
-        self.suspicions.set(ix, suspicion.deadline(), suspicion);
+        self.suspicions.set(ix, suspicion.due(self.inquiry_time()), suspicion);
         match held {
             // It must have raised its incarnation itself, so it is back, if in doubt.
             State::Dead => self.emit(ix, EventKind::Up),
@@ -268,11 +268,12 @@ impl Membership {
 
     pub(super) fn add_accusers(&mut self, ix: MemberIx, accusers: Accusers) {
         let mut confirmed = false;
+        let inquiry = self.inquiry_time();
         self.suspicions.update(ix, |suspicion| {
             for &accuser in accusers.as_slice() {
                 confirmed |= suspicion.confirm(accuser);
             }
-            suspicion.deadline()
+            suspicion.due(inquiry)
         });
         if confirmed {
             self.tell_news(ix);
@@ -298,11 +299,19 @@ impl Membership {
             self.on_not_newer(now, source, ix, claim);
         } else if self.jumps(ix, incarnation.next()) {
             self.counters.claims_jumped += 1;
-        } else if source.via.is_gossip() || !held.state.is_present() {
+        } else if !held.state.is_present() || source.via.is_gossip() && self.is_expected(now, ix) {
             self.declare_dead(now, ix, incarnation, accusers, false);
         } else {
             self.doubt(now, source, ix, incarnation, accusers);
         }
+    }
+
+    /// Whether a death that is told as news may be believed: its suspicion was heard of in time,
+    /// so that a refutation could have been, too (M5).
+    fn is_expected(&self, now: Instant, ix: MemberIx) -> bool {
+        let suspicion = self.suspicions.value(ix);
+        !self.config.isolation_guard()
+            || suspicion.is_some_and(|held| now - held.started() >= held.times().min / 2)
     }
 
     /// A death that came by exchange or correction may be of a partition that is over: it is a
@@ -325,8 +334,13 @@ impl Membership {
             self.confirm(ix, accusers);
         } else if suspicion.supersedes(held) {
             self.suspect(now, now, ix, incarnation, accusers);
+            if source.via.is_gossip() {
+                self.corroborate(now, ix);
+            }
         }
-        self.start_probe(now, ix, Purpose::Doubt);
+        if !source.via.is_gossip() {
+            self.start_probe(now, ix, Purpose::Doubt);
+        }
     }
 
     pub(super) fn declare_dead(

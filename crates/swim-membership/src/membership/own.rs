@@ -41,10 +41,12 @@ impl Leaving {
 impl Membership {
     /// A claim about this node that came from a peer and is not its own word (R1).
     pub(super) fn on_accused(&mut self, now: Instant, source: Source, heard: Incarnation) {
-        if source.via.peer().is_none() && heard < self.local.incarnation {
+        self.on_accusation(now, heard);
+        let answers = self.config.corrections() && source.via.peer().is_none();
+        if answers && heard < self.local.incarnation {
+            // An accuser may be in touch for a moment only, and is to hear of the refutation in it.
             self.answer(now, source, Datagram::Gossip, Tell::Only(Who::Local));
         }
-        self.on_accusation(now, heard);
         self.contradict_older(source, heard);
     }
 
@@ -252,11 +254,12 @@ impl Membership {
     /// Time that passed between two lives is not held against suspects: each gets its whole time
     /// to refute anew.
     fn restart_suspicions(&mut self, now: Instant) {
+        let inquiry = self.inquiry_time();
         let suspects: Vec<MemberIx> = self.suspicions.members().collect();
         for ix in suspects {
             self.suspicions.update(ix, |suspicion| {
                 suspicion.restart(now);
-                suspicion.deadline()
+                suspicion.due(inquiry)
             });
         }
     }

@@ -56,6 +56,10 @@ pub(crate) fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
+pub(crate) fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
 /// News as it is gossiped: a member, an incarnation, what is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Say {
@@ -84,8 +88,24 @@ impl Bench {
         bench
     }
 
+    /// The same, but one that believes every death that is told as news at once (M5).
+    pub(crate) fn credulous(count: u8) -> Self {
+        let config = Config::builder(Profile::Lan).isolation_guard(false).build().unwrap();
+        let mut bench = Self::with(config);
+        (1..=count).for_each(|n| bench.hear(Say::Alive(n, 1)));
+        bench.drain();
+        bench
+    }
+
     pub(crate) fn hear(&mut self, say: Say) {
         self.hear_from(1, Via::Gossip, say);
+    }
+
+    /// News of a death whose suspicion was heard of in time.
+    pub(crate) fn bury(&mut self, n: u8, incarnation: u64) {
+        self.hear(Say::Suspect(n, incarnation, 1));
+        self.now = self.now + seconds(2);
+        self.hear(Say::Dead(n, incarnation));
     }
 
     pub(crate) fn hear_from(&mut self, from: u8, via: Via, say: Say) {
@@ -229,4 +249,16 @@ pub(crate) fn told(actions: &[Action]) -> Vec<Who> {
         _ => None,
     };
     actions.iter().filter_map(news).collect()
+}
+
+/// Lets time pass until the machine has pinged somebody: whom, and the number.
+pub(crate) fn first_ping(bench: &mut Bench) -> (u8, Seq) {
+    for _ in 0..40 {
+        let actions = bench.pass(ms(50));
+        if let Some((to, seq)) = pings(&actions).into_iter().next() {
+            let member = (1..=LOCAL).find(|&n| address(n) == to).unwrap();
+            return (member, seq);
+        }
+    }
+    panic!("nobody was pinged");
 }

@@ -47,9 +47,12 @@ fn check_bounds(suspicion: &Suspicion) -> Result<(), String> {
 }
 
 /// The deadline only moves nearer, but for a start that was put off: by a leave (L1), for want of
-/// touch (S5), or by the time that the node itself has lost (S8).
+/// touch (S5), or by the time that the node itself has lost (S8); and for confirmations that count no
+/// more, because the node hears from nobody (S5).
 fn check_course(local: Instant, before: &Suspicion, now: &Suspicion) -> Result<(), String> {
-    let put_off = now.started() > before.started() && now.started() <= local;
+    let accusers = |of: &Suspicion| of.accusers().as_slice().len();
+    let put_off = now.started() > before.started() && now.started() <= local
+        || accusers(now) == 1 && accusers(before) > 1;
     let (was, is) = (before.deadline(), now.deadline());
     match now.started() == before.started() && is <= was || put_off {
         true => Ok(()),

@@ -68,6 +68,7 @@ impl Variant {
                 .suspicion_rule(SuspicionRule::Scaled)
                 .corrections(false)
                 .gossip_at_once(false)
+                .gossip_datagrams(1)
         };
         let ours = || Config::builder(profile);
         match self {

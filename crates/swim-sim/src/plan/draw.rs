@@ -184,14 +184,8 @@ impl Draw {
         if self.rng.random_range(0..2) == 0 { once } else { once * 3 }
     }
 
-    /// Whoever a liar has raised far above its number cannot come back under its id.
     fn data(&mut self) -> Data {
-        let lost = self.liar || self.rng.random_range(0..4) == 0;
-        if lost { Data::Lost } else { Data::Kept }
-    }
-
-    fn data_if_true(&self) -> Data {
-        if self.liar { Data::Lost } else { Data::Kept }
+        if self.rng.random_range(0..4) == 0 { Data::Lost } else { Data::Kept }
     }
 
     fn crash(&mut self) {
@@ -212,14 +206,14 @@ impl Draw {
 
     /// A crash, quick as a supervisor is.
     fn quick_restart(&mut self) {
-        let (host, data) = (self.host(), self.data_if_true());
+        let (host, data) = (self.host(), Data::Kept);
         let after = Duration::from_millis(self.rng.random_range(1..300));
         self.now(Fault::Crash(host));
         self.later(after, Fault::Restart(host, data, Place::Same));
     }
 
     fn mass_restart(&mut self) {
-        let (data, after) = (self.data_if_true(), self.some_time());
+        let (data, after) = (Data::Kept, self.some_time());
         for host in self.some() {
             self.now(Fault::Crash(host));
             self.later(after, Fault::Restart(host, data, Place::Same));
@@ -228,7 +222,7 @@ impl Draw {
 
     /// One after the other starts at another port.
     fn rolling_move(&mut self) {
-        let (data, each) = (self.data_if_true(), self.some_time() / 4);
+        let (data, each) = (Data::Kept, self.some_time() / 4);
         for (position, host) in self.some().into_iter().enumerate() {
             self.later(each * position as u32, Fault::Crash(host));
             self.later(each * (position as u32 + 1), Fault::Restart(host, data, Place::New));
