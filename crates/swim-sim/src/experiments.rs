@@ -11,6 +11,7 @@ pub(crate) mod threshold;
 
 mod lab;
 mod plot;
+mod progress;
 mod runs;
 mod table;
 mod variant;
@@ -39,12 +40,17 @@ pub(crate) struct Common {
     /// What decides everything that is left to chance.
     #[arg(long, default_value_t = 1, value_name = "N")]
     seed: u64,
-    /// The preset of the variant `swimmer`; the others have the periods of their papers, 1 s.
+    /// The preset of `swimmer`, whole or without an addition; the others have the periods of their
+    /// papers, 1 s.
     #[arg(long, default_value_t = Profile::Lan)]
     profile: Profile,
-    /// Which protocols to compare, all on the same engine. [default: all; of `scale`: swimmer]
+    /// Which protocols to compare, all on the same engine. [default:
+    /// swim,lifeguard,memberlist,swimmer; of `scale`: swimmer]
     #[arg(long, value_delimiter = ',', value_enum)]
     variants: Vec<Variant>,
+    /// Instead, compare `swimmer` with what it is without each of its additions.
+    #[arg(long, conflicts_with = "variants")]
+    ablations: bool,
     /// How many runs at once; 0: as many as the machine has cores. It changes no result.
     #[arg(long, default_value_t = 0, value_name = "N")]
     threads: usize,
@@ -52,11 +58,12 @@ pub(crate) struct Common {
 
 impl Common {
     fn variants(&self) -> Vec<Variant> {
-        self.variants_or(&Variant::ALL)
+        self.variants_or(&Variant::PROTOCOLS)
     }
 
     fn variants_or(&self, default: &[Variant]) -> Vec<Variant> {
-        if self.variants.is_empty() { default.to_vec() } else { self.variants.clone() }
+        let named = if self.ablations { &Variant::ABLATIONS[..] } else { &self.variants };
+        if named.is_empty() { default.to_vec() } else { named.to_vec() }
     }
 
     fn threads(&self) -> usize {

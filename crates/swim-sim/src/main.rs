@@ -70,8 +70,10 @@ fn main() -> anyhow::Result<ExitCode> {
 
 fn print(report: &Report, common: &Common) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
-    for table in &report.tables {
-        writeln!(out, "{table}")?;
+    match report.tables.iter().try_for_each(|table| writeln!(out, "{table}")) {
+        // Whoever reads only the beginning, as `head` does, has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        written => written?,
     }
     report.write_files(common)
 }

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -86,6 +86,27 @@ fn detect_finds_each_crash_and_says_how_soon() {
         assert!(number(&row["datagrams_per_member_s"]) > 1.5, "{row}");
         assert!(number(&row["bytes_per_member_s"]) > 50.0, "{row}");
     }
+}
+
+#[test]
+fn an_experiment_is_run_without_each_addition_by_turns() {
+    let files = Files::new();
+    let found = files.run("detect --nodes 6 --runs 2 --ablations");
+    let rows: Vec<Value> = serde_json::from_str(&found.json).unwrap();
+    let names: Vec<&str> = rows.iter().map(|row| row["variant"].as_str().unwrap()).collect();
+    let without = [
+        "no-rotation",
+        "no-corroboration",
+        "no-adaptive-timeout",
+        "no-isolation-guard",
+        "no-stall-guard",
+        "no-digest",
+    ];
+    assert_eq!(names, [&["swimmer"][..], &without].concat());
+    assert!(number(&rows[0]["bytes_per_member_s"]) > number(&rows[6]["bytes_per_member_s"]));
+    let named = files.run("detect --nodes 6 --runs 2 --variants no-rotation");
+    let named: Vec<Value> = serde_json::from_str(&named.json).unwrap();
+    assert_eq!(named, rows[1..2], "a variant is the same by its own name");
 }
 
 #[test]
@@ -198,6 +219,8 @@ fn loss_is_survived_where_it_is_small_and_seen_where_it_is_total() {
     assert_eq!(number(&of("0 %")["suspicions"]), 0.0);
     assert!(number(&of("100 %, no TCP")["false_dead"]) == 8.0, "nobody hears anybody");
     assert_eq!(number(&of("flip-flop into 1 %")["faulty"]), 1.0);
+    let found = Files::new().run("loss --nodes 4 --rapid-nodes 0 --losses 0 --time 10");
+    assert!(!found.table.contains("1 %"), "what is left out has no table");
 }
 
 #[test]
@@ -282,8 +305,24 @@ fn the_same_seed_gives_the_same_results_on_any_number_of_threads() {
 }
 
 #[test]
+fn whoever_does_not_read_to_the_end_gets_the_files_all_the_same() {
+    let files = Files::new();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_swim-sim"));
+    command.args(["detect", "--nodes", "6", "--runs", "1", "--json"]).arg(files.path("out.json"));
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert!(child.wait().unwrap().success());
+    assert!(files.path("out.json").exists());
+}
+
+#[test]
 fn what_cannot_be_run_is_said() {
-    for arguments in ["interval --nodes 4", "detect --variants raft", "loss --losses 101"] {
+    for arguments in [
+        "interval --nodes 4",
+        "detect --variants raft",
+        "detect --variants swim --ablations",
+        "loss --losses 101",
+    ] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_swim-sim"));
         let output = command.args(arguments.split_whitespace()).output().unwrap();
         assert!(!output.status.success() && !output.stderr.is_empty(), "{arguments}");

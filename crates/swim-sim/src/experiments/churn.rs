@@ -9,7 +9,8 @@ use swim_sim::{Cluster, Data, HostIx, Place, Seen};
 
 use super::lab::{Lab, Rate, quantile, round, seed_of, sort};
 use super::plot::{Figure, Panel, Scale};
-use super::runs::{Progress, run_all};
+use super::progress::{Progress, Work};
+use super::runs::run_all;
 use super::table::{Table, count, seconds};
 use super::variant::Variant;
 use super::{Common, Report};
@@ -113,8 +114,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Report> {
         }
     }
     let expected = |job: &Job| match job.case {
-        Case::Replace => QUIET + HOUR * args.minutes / 60,
-        _ => QUIET,
+        Case::Replace => Work::of(job.nodes, QUIET + HOUR * args.minutes / 60),
+        // Everybody has something to tell of everybody.
+        Case::Join | Case::RestartAll | Case::RestartHalf => {
+            Work::of(job.nodes, QUIET * 2).at(1_000)
+        }
     };
     let found = run_all("churn", &jobs, common.threads(), expected, |job, progress| {
         measure(job, args, progress)

@@ -8,7 +8,8 @@ use swimmer::Instant;
 
 use super::lab::{Lab, Rate, quantile, round, seed_of, sort};
 use super::plot::{Figure, Panel, Scale};
-use super::runs::{Progress, run_all};
+use super::progress::{Progress, Work};
+use super::runs::run_all;
 use super::table::{Table, seconds};
 use super::variant::Variant;
 use super::{Common, Report};
@@ -64,6 +65,13 @@ struct Sample {
     full: Option<Duration>,
 }
 
+impl Sample {
+    /// From the first that knew to the last.
+    fn between(&self) -> Option<Duration> {
+        Some(self.full? - self.first?)
+    }
+}
+
 struct Found {
     samples: Vec<Sample>,
     before: Rate,
@@ -77,7 +85,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Report> {
     let jobs: Vec<Job> = sizes
         .flat_map(|(variant, nodes)| (0..args.runs).map(move |run| Job { variant, nodes, run }))
         .collect();
-    let expected = |job: &Job| QUIET + APART * crashes(job.nodes);
+    let expected = |job: &Job| Work::of(job.nodes, QUIET + APART * crashes(job.nodes));
     let found = run_all("detect", &jobs, common.threads(), expected, |job, progress| {
         measure(job, common, progress)
     });
@@ -157,8 +165,9 @@ fn watch(lab: &mut Lab<'_>, victims: &[HostIx], crashes: &mut [Crash]) {
 
 fn report(args: &Args, found: &[Found]) -> Report {
     let mut table = Table::new(
-        "A member crashes: seconds until the first holds it dead, and until all do. Datagrams and \
-         IP bytes by member and second: at rest, and from the crash until all know.",
+        "A member crashes: seconds until the first holds it dead, until all do, and from the one to \
+         the other. Datagrams and IP bytes by member and second: at rest, and from the crash until \
+         all know.",
         [
             "variant",
             "nodes",
@@ -169,6 +178,7 @@ fn report(args: &Args, found: &[Found]) -> Report {
             "full 50 %",
             "99 %",
             "99.9 %",
+            "between 50 %",
             "datagrams",
             "bytes",
             "after: datagrams",
@@ -184,8 +194,10 @@ fn report(args: &Args, found: &[Found]) -> Report {
         let samples: Vec<Sample> = found.iter().flat_map(|found| found.samples.clone()).collect();
         let mut first: Vec<_> = samples.iter().map(|sample| sample.first).collect();
         let mut full: Vec<_> = samples.iter().map(|sample| sample.full).collect();
+        let mut between: Vec<_> = samples.iter().map(Sample::between).collect();
         sort(&mut first);
         sort(&mut full);
+        sort(&mut between);
         let rates = |of: fn(&Found) -> Rate| Rate::mean(&found.iter().map(of).collect::<Vec<_>>());
         let (before, after) = (rates(|found| found.before), rates(|found| found.after));
         table.push([
@@ -198,6 +210,7 @@ fn report(args: &Args, found: &[Found]) -> Report {
             seconds(quantile(&full, 500)),
             seconds(quantile(&full, 990)),
             seconds(quantile(&full, 999)),
+            seconds(quantile(&between, 500)),
             format!("{:.2}", before.datagrams),
             format!("{:.1}", before.bytes),
             format!("{:.2}", after.datagrams),

@@ -8,7 +8,7 @@ use rand::{RngExt, SeedableRng};
 use swim_sim::{Checks, Cluster, HostIx, Options, Traffic};
 use swimmer::{Config, Instant};
 
-use super::runs::Progress;
+use super::progress::Progress;
 
 /// The longest stretch that is simulated without a sign of progress.
 const SLICE: Duration = Duration::from_secs(1);

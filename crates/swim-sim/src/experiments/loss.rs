@@ -10,7 +10,8 @@ use swim_sim::Conditions;
 
 use super::lab::{Lab, Rate, mean, quantile, round, seed_of, sort};
 use super::plot::{Figure, Panel, Scale};
-use super::runs::{Progress, run_all};
+use super::progress::{Progress, Work};
+use super::runs::run_all;
 use super::table::{Table, count, seconds};
 use super::variant::Variant;
 use super::{Common, Report};
@@ -28,7 +29,7 @@ pub(crate) struct Args {
     /// Members, where all lose alike.
     #[arg(long, default_value_t = 128, value_name = "N")]
     nodes: u32,
-    /// Members, where a few lose in one direction: one of 100 is faulty.
+    /// Members, where a few lose in one direction: one of 100 is faulty. 0 leaves this out.
     #[arg(long, default_value_t = 1_000, value_name = "N")]
     rapid_nodes: u32,
     /// Runs for each case and variant.
@@ -117,15 +118,21 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Report> {
     let common = &args.common;
     anyhow::ensure!(args.losses.iter().all(|&percent| percent <= 100), "at most 100 % are lost");
     let of_all = |reliable| args.losses.iter().map(move |&percent| Case::All { percent, reliable });
-    let few = [Case::OutOfFew, Case::IntoFew, Case::FlipFlop];
+    let few = args.cases_of_few();
     let mut jobs = Vec::new();
-    for case in of_all(true).chain(of_all(false)).chain(few) {
+    for case in of_all(true).chain(of_all(false)).chain(few.iter().copied()) {
         for variant in common.variants() {
             jobs.extend((0..args.runs).map(|run| Job { variant, case, run }));
         }
     }
-    // The large ones take as much longer as they are larger.
-    let expected = |job: &Job| QUIET + args.time_of(job.case);
+    let expected = |job: &Job| {
+        let work = Work::of(args.nodes_of(job.case), QUIET + args.time_of(job.case));
+        match job.case {
+            // Most of it is rumour from 20 % on.
+            Case::All { percent, .. } => work.at(100 + 2 * percent * percent),
+            _ => work.at(400),
+        }
+    };
     let found = run_all("loss", &jobs, common.threads(), expected, |job, progress| {
         measure(job, args, progress)
     });
@@ -133,6 +140,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Report> {
 }
 
 impl Args {
+    fn cases_of_few(&self) -> &'static [Case] {
+        match self.rapid_nodes {
+            0 => &[],
+            _ => &[Case::OutOfFew, Case::IntoFew, Case::FlipFlop],
+        }
+    }
+
     fn time_of(&self, case: Case) -> Duration {
         Duration::from_secs(if case.is_of_all() { self.time } else { self.rapid_time })
     }
@@ -263,7 +277,11 @@ fn report(args: &Args, jobs: &[Job], found: Vec<Found>) -> Report {
         rows.push(row);
     }
     let figure = figure(args, &rows);
-    Report::new(vec![of_all, of_few], &rows, figure)
+    let mut tables = vec![of_all];
+    if !args.cases_of_few().is_empty() {
+        tables.push(of_few);
+    }
+    Report::new(tables, &rows, figure)
 }
 
 fn row(job: &Job, args: &Args, found: &[Found]) -> Row {
@@ -307,9 +325,9 @@ fn figure(args: &Args, rows: &[Row]) -> Figure {
         }
         panel
     };
-    let cases = [Case::OutOfFew, Case::IntoFew, Case::FlipFlop];
+    let cases = args.cases_of_few();
     let of_few = |title: String, y: &str, scale: Scale, value: fn(&Row) -> f64| {
-        let mut panel = Panel::bars(title, cases.map(Case::name), (y, scale));
+        let mut panel = Panel::bars(title, cases.iter().map(|case| case.name()), (y, scale));
         for variant in args.common.variants() {
             let find = |&case: &Case| {
                 rows.iter().find(|row| row.variant == variant && row.case == case).map(value)
@@ -319,11 +337,12 @@ fn figure(args: &Args, rows: &[Row]) -> Figure {
         panel
     };
     let share = |row: &Row| 100.0 * row.faulty_removed as f64 / row.faulty.max(1) as f64;
-    Figure::new(
-        "Lost packets",
-        vec![
-            of_all("Deaths among members without fault, TCP as lossy as UDP", true),
-            of_all("The same without TCP", false),
+    let mut panels = vec![
+        of_all("Deaths among members without fault, TCP as lossy as UDP", true),
+        of_all("The same without TCP", false),
+    ];
+    if !cases.is_empty() {
+        panels.extend([
             of_few(
                 format!(
                     "One of 100 faulty, {} members: the faulty that all others removed",
@@ -336,6 +355,7 @@ fn figure(args: &Args, rows: &[Row]) -> Figure {
             of_few("Deaths among the others".to_owned(), "changes to dead", Scale::Log, |row| {
                 row.false_deaths as f64
             }),
-        ],
-    )
+        ]);
+    }
+    Figure::new("Lost packets", panels)
 }

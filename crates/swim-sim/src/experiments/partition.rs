@@ -7,7 +7,8 @@ use swim_sim::Seen;
 
 use super::lab::{Lab, mean, quantile, round, seed_of, sort};
 use super::plot::{Figure, Panel, Scale};
-use super::runs::{Progress, run_all};
+use super::progress::{Progress, Work};
+use super::runs::run_all;
 use super::table::{Table, count, seconds};
 use super::variant::Variant;
 use super::{Common, Report};
@@ -134,9 +135,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Report> {
             jobs.extend((0..args.runs).map(|run| Job { variant, case, run }));
         }
     }
-    let expected = |job: &Job| match job.case.seconds() {
-        Some(seconds) => QUIET + Duration::from_secs(seconds) + AFTER,
-        None => QUIET + AFTER,
+    let expected = |job: &Job| match job.case {
+        Case::Split { seconds, .. } | Case::OneApart { seconds } => {
+            Work::of(args.nodes, QUIET + Duration::from_secs(seconds) + AFTER)
+        }
+        // Everybody has something to tell of many.
+        Case::Crash { nodes, .. } => Work::of(nodes, QUIET * 3 / 2).at(400),
     };
     let found =
         run_all("partition", &jobs, common.threads(), expected, |job, progress| match job.case {

@@ -11,7 +11,8 @@ use swimmer::State;
 
 use super::lab::{Lab, Rate, mean, quantile, round, seed_of, sort};
 use super::plot::{Figure, Panel, Scale};
-use super::runs::{Progress, run_all};
+use super::progress::{Progress, Work};
+use super::runs::run_all;
 use super::table::{Table, count, seconds};
 use super::variant::Variant;
 use super::{Common, Report};
@@ -127,7 +128,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Report> {
             }
         }
     }
-    let expected = |job: &Job| QUIET + Duration::from_secs(job.length) + AFTER;
+    let expected =
+        |job: &Job| Work::of(args.nodes, QUIET + Duration::from_secs(job.length) + AFTER);
     let found = run_all("pause", &jobs, common.threads(), expected, |job, progress| {
         measure(job, args, progress)
     });

@@ -256,7 +256,13 @@ fn colour_of(name: &str) -> RGBColor {
         _ if begins("swim") => RGBColor(0x80, 0x80, 0x80),
         _ if begins("lifeguard") => RGBColor(0x00, 0x72, 0xb2),
         _ if begins("memberlist") => RGBColor(0xe6, 0x9f, 0x00),
-        _ => RGBColor(0x00, 0x9e, 0x73),
+        _ if begins("no-rotation") => RGBColor(0x56, 0xb4, 0xe9),
+        _ if begins("no-corroboration") => RGBColor(0xcc, 0x79, 0xa7),
+        _ if begins("no-adaptive-timeout") => RGBColor(0x00, 0x9e, 0x73),
+        _ if begins("no-isolation-guard") => RGBColor(0x00, 0x00, 0x00),
+        _ if begins("no-stall-guard") => RGBColor(0xb8, 0xa8, 0x00),
+        _ if begins("no-digest") => RGBColor(0x8c, 0x51, 0x0a),
+        _ => INK,
     }
 }
 

@@ -8,7 +8,8 @@ use swim_sim::{Cluster, Seen};
 
 use super::lab::{Lab, Rate, round, seed_of};
 use super::plot::{Figure, Panel, Scale};
-use super::runs::{Progress, run_all};
+use super::progress::{Progress, Work};
+use super::runs::run_all;
 use super::table::{Table, count, seconds};
 use super::variant::Variant;
 use super::{Common, Report};
@@ -64,7 +65,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Report> {
     let variants = common.variants_or(&[Variant::Swimmer]);
     let sizes = args.nodes.iter().flat_map(|&nodes| variants.iter().map(move |&v| (v, nodes)));
     let jobs: Vec<Job> = sizes.map(|(variant, nodes)| Job { variant, nodes }).collect();
-    let expected = |_: &Job| AT_REST * 4 / 3;
+    let expected = |job: &Job| Work::of(job.nodes, AT_REST * 4 / 3);
     let rows = run_all("scale", &jobs, 1, expected, |job, progress| measure(job, args, progress));
     Ok(report(args, rows))
 }

@@ -7,17 +7,23 @@ pub(crate) struct Table {
     title: String,
     head: Vec<String>,
     rows: Vec<Vec<String>>,
+    notes: Vec<String>,
 }
 
 impl Table {
     pub(crate) fn new<const N: usize>(title: impl Into<String>, head: [&str; N]) -> Self {
         let head = head.map(str::to_owned).to_vec();
-        Self { title: title.into(), head, rows: Vec::new() }
+        Self { title: title.into(), head, rows: Vec::new(), notes: Vec::new() }
     }
 
     pub(crate) fn push<const N: usize>(&mut self, row: [String; N]) {
         assert_eq!(N, self.head.len(), "a row has the columns of its head");
         self.rows.push(row.to_vec());
+    }
+
+    /// Adds a paragraph below the rows.
+    pub(crate) fn note(&mut self, text: impl Into<String>) {
+        self.notes.push(text.into());
     }
 
     fn width(&self, column: usize) -> usize {
@@ -48,7 +54,8 @@ impl fmt::Display for Table {
             write!(f, "{left}{dashes}{right}")?;
         }
         writeln!(f)?;
-        self.rows.iter().try_for_each(|row| self.write_row(f, row))
+        self.rows.iter().try_for_each(|row| self.write_row(f, row))?;
+        self.notes.iter().try_for_each(|note| write!(f, "\n{note}\n"))
     }
 }
 
@@ -85,5 +92,7 @@ mod tests {
         assert_eq!(lines[3], "|--------|------:|");
         assert_eq!(lines[4], "| a      | 1,234 |");
         assert_eq!(lines[5], "| longer |   999 |");
+        table.note("All told.");
+        assert_eq!(table.to_string(), format!("{text}\nAll told.\n"));
     }
 }

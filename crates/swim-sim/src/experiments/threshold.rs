@@ -10,7 +10,8 @@ use swimmer::Instant;
 use super::interval::Block;
 use super::lab::{Lab, quantile, seed_of, sort};
 use super::plot::{Figure, Panel, Scale};
-use super::runs::{Progress, run_all};
+use super::progress::{Progress, Work};
+use super::runs::run_all;
 use super::table::{Table, count, seconds};
 use super::variant::Variant;
 use super::{Common, Report};
@@ -95,7 +96,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Report> {
             }
         }
     }
-    let expected = |job: &Job| QUIET + Duration::from_millis(job.duration_ms) + AFTER;
+    let expected =
+        |job: &Job| Work::of(args.nodes, QUIET + Duration::from_millis(job.duration_ms) + AFTER);
     let found = run_all("threshold", &jobs, common.threads(), expected, |job, progress| {
         measure(job, args, progress)
     });

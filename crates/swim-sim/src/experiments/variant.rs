@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use serde::Serialize;
-use swimmer::{Buddy, Config, ConfigBuilder, HealthRule, Nacks, Profile, SuspicionRule};
+use swimmer::{
+    Buddy, Config, ConfigBuilder, HealthRule, Nacks, ProbeOrder, Profile, SuspicionRule,
+};
 
 /// A protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Variant {
     /// SWIM with suspicion, α 5, on memberlist's gossip and TCP ping: the base of Lifeguard's
     /// measurements.
@@ -20,11 +22,36 @@ pub(crate) enum Variant {
     Memberlist,
     /// Ours, with the preset that was asked for.
     Swimmer,
+    /// Ours, but each probes the others in a round of its own, shuffled anew each time.
+    NoRotation,
+    /// Ours, but nobody looks for itself because of what it hears; the minimum of a suspicion grows
+    /// with log10 n.
+    NoCorroboration,
+    /// Ours, but every ping is given the base time-out.
+    NoAdaptiveTimeout,
+    /// Ours, but whoever is out of touch passes sentence too.
+    NoIsolationGuard,
+    /// Ours, but whoever stood still goes on as if it had not.
+    NoStallGuard,
+    /// Ours, but tables are compared at intervals only.
+    NoDigest,
 }
 
 impl Variant {
-    pub(crate) const ALL: [Self; 4] =
+    /// Different protocols.
+    pub(crate) const PROTOCOLS: [Self; 4] =
         [Self::Swim, Self::Lifeguard, Self::Memberlist, Self::Swimmer];
+
+    /// Ours, and what it is without each of its additions.
+    pub(crate) const ABLATIONS: [Self; 7] = [
+        Self::Swimmer,
+        Self::NoRotation,
+        Self::NoCorroboration,
+        Self::NoAdaptiveTimeout,
+        Self::NoIsolationGuard,
+        Self::NoStallGuard,
+        Self::NoDigest,
+    ];
 
     /// Its settings.
     pub(crate) fn config(self, profile: Profile) -> Config {
@@ -43,6 +70,7 @@ impl Variant {
                 .gossip_at_once(false)
                 .gossip_datagrams(1)
         };
+        let ours = || Config::builder(profile);
         match self {
             Self::Swim => base()
                 .suspicion_rule(SuspicionRule::Fixed)
@@ -69,7 +97,13 @@ impl Variant {
                 .health_rule(HealthRule::Memberlist)
                 .nacks(Nacks::Late)
                 .buddy(Buddy::Suspicion),
-            Self::Swimmer => Config::builder(profile),
+            Self::Swimmer => ours(),
+            Self::NoRotation => ours().probe_order(ProbeOrder::RoundRobin),
+            Self::NoCorroboration => ours().corroboration(false),
+            Self::NoAdaptiveTimeout => ours().adaptive_timeout(false),
+            Self::NoIsolationGuard => ours().isolation_guard(false),
+            Self::NoStallGuard => ours().stall_guard(false),
+            Self::NoDigest => ours().digest(false),
         }
     }
 
@@ -79,6 +113,12 @@ impl Variant {
             Self::Lifeguard => "lifeguard",
             Self::Memberlist => "memberlist",
             Self::Swimmer => "swimmer",
+            Self::NoRotation => "no-rotation",
+            Self::NoCorroboration => "no-corroboration",
+            Self::NoAdaptiveTimeout => "no-adaptive-timeout",
+            Self::NoIsolationGuard => "no-isolation-guard",
+            Self::NoStallGuard => "no-stall-guard",
+            Self::NoDigest => "no-digest",
         }
     }
 }
@@ -86,5 +126,30 @@ impl Variant {
 impl fmt::Display for Variant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variant_has_one_name_for_whoever_types_it_and_whoever_reads_it() {
+        for &variant in Variant::value_variants() {
+            let typed = variant.to_possible_value().expect("none is hidden");
+            assert_eq!(typed.get_name(), variant.as_str());
+            let written = serde_json::to_string(&variant).expect("a name");
+            assert_eq!(written, format!("\"{variant}\""));
+        }
+    }
+
+    #[test]
+    fn each_addition_that_is_taken_away_leaves_another_protocol() {
+        for profile in Profile::ALL {
+            let configs = Variant::ABLATIONS.map(|variant| variant.config(profile));
+            for (at, config) in configs.iter().enumerate() {
+                assert!(!configs[..at].contains(config), "{}", Variant::ABLATIONS[at]);
+            }
+        }
     }
 }
