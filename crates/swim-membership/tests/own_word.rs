@@ -78,6 +78,24 @@ fn r2_accusations_raise_the_incarnation_at_most_once_a_second() {
 }
 
 #[test]
+fn r1_a_number_raised_step_by_step_is_refuted_where_it_is_held() {
+    let (jump, reach) = (1 << 16, 1 << 32);
+    let mut bench = Bench::of(2);
+    bench.hear(Say::Suspect(LOCAL, 3 * jump, 2));
+    assert_eq!(bench.own_incarnation(), 1, "a rumour");
+    bench.receive_ping(77, 3 * jump, State::Alive);
+    assert_eq!(bench.own_incarnation(), 1, "a stranger");
+    bench.receive_ping(1, 3 * jump, State::Alive);
+    assert_eq!(bench.own_incarnation(), 3 * jump + 1, "a member that holds it");
+    bench.pass_with_acks(Duration::from_secs(2), &[]);
+    bench.hear_from(1, Via::Reply(id(1)), Say::Suspect(LOCAL, 9 * jump, 2));
+    assert_eq!(bench.own_incarnation(), 9 * jump + 1, "one who compares tables");
+    bench.pass_with_acks(Duration::from_secs(2), &[]);
+    bench.receive_ping(1, 10 * jump + reach, State::Alive);
+    assert_eq!(bench.own_incarnation(), 9 * jump + 1, "beyond what a life can see");
+}
+
+#[test]
 fn r2_a_huge_number_does_not_burn_this_nodes_identity() {
     let jump = 1 << 16;
     let mut bench = Bench::of(2);

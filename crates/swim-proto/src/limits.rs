@@ -24,3 +24,5 @@ pub const BROADCAST_BYTES_MAX: usize = 512;
 pub const BUCKETS: usize = 256;
 /// The furthest that an incarnation may jump in a claim by anyone but its owner.
 pub const INCARNATION_JUMP_MAX: u64 = 1 << 16;
+/// The furthest that an owner rises to be above what a member holds of it.
+pub const INCARNATION_REACH_MAX: u64 = 1 << 32;

@@ -2,6 +2,7 @@
 
 use core::net::SocketAddr;
 
+use swim_proto::limits::{INCARNATION_JUMP_MAX, INCARNATION_REACH_MAX};
 use swim_proto::{Datagram, Held, Incarnation, NodeId, Seq, State, Subject, TinyId};
 
 use super::{Membership, Source};
@@ -55,7 +56,7 @@ impl Membership {
             self.counters.pings_misdirected += 1;
             return false;
         }
-        self.on_held(now, held);
+        self.on_held(now, held, INCARNATION_JUMP_MAX);
         true
     }
 
@@ -72,9 +73,10 @@ impl Membership {
             self.counters.pings_misdirected += 1;
             return;
         }
-        let stale = self.on_held(now, held);
         let known = self.held_at(asker, from);
         let present = known.is_some_and(|ix| self.table.held(ix).claim().state.is_present());
+        let reach = if present { INCARNATION_REACH_MAX } else { INCARNATION_JUMP_MAX };
+        let stale = self.on_held(now, held, reach);
         let tell = match (known, present) {
             (Some(_), true) if stale => Tell::First(Who::Local),
             (Some(_), true) => Tell::News,
@@ -86,7 +88,7 @@ impl Membership {
     }
 
     /// What a peer holds of us. Returns whether it must be told better.
-    fn on_held(&mut self, now: Instant, held: Held) -> bool {
+    fn on_held(&mut self, now: Instant, held: Held, reach: u64) -> bool {
         let told = match self.config.buddy() {
             Buddy::All => true,
             Buddy::Suspicion => held.claim.state == State::Suspect,
@@ -97,7 +99,7 @@ impl Membership {
         }
         let own = self.local.claim();
         if held.claim.supersedes(own) {
-            self.on_accusation(now, held.claim.incarnation);
+            self.on_accusation(now, held.claim.incarnation, reach);
         }
         held.claim != self.local.claim() || held.record != self.local.record.hash() as u16
     }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use swim_proto::limits::INCARNATION_JUMP_MAX;
+use swim_proto::limits::{INCARNATION_JUMP_MAX, INCARNATION_REACH_MAX};
 use swim_proto::{Datagram, Incarnation, Record, RefusalReason, Seq, State};
 
 use super::{Membership, Source};
@@ -38,10 +38,17 @@ impl Leaving {
     }
 }
 
+/// How far above its own number a node rises to refute what it hears so (R1). Of a rumour no further
+/// than others believe it, for nobody holds what is beyond that. What a peer says that it holds may
+/// have been raised step by step, by a liar, while this node was out of touch.
+fn reach_of(source: Source) -> u64 {
+    if source.via.peer().is_some() { INCARNATION_REACH_MAX } else { INCARNATION_JUMP_MAX }
+}
+
 impl Membership {
     /// A claim about this node that came from a peer and is not its own word (R1).
     pub(super) fn on_accused(&mut self, now: Instant, source: Source, heard: Incarnation) {
-        self.on_accusation(now, heard);
+        self.on_accusation(now, heard, reach_of(source));
         let answers = self.config.corrections() && source.via.peer().is_none();
         if answers && heard < self.local.incarnation {
             // An accuser may be in touch for a moment only, and is to hear of the refutation in it.
@@ -58,15 +65,13 @@ impl Membership {
         }
     }
 
-    /// A number above our own that is ours to refute, unless it is absurd.
-    pub(super) fn on_accusation(&mut self, now: Instant, heard: Incarnation) {
+    /// A number above our own that is ours to refute, unless it is so far above it.
+    pub(super) fn on_accusation(&mut self, now: Instant, heard: Incarnation, reach: u64) {
         if self.local.state == State::Left || heard < self.local.incarnation {
             self.counters.claims_stale += 1;
             return;
         }
-        // Others take an accusation only if our answer above it is no jump to them; and whoever
-        // took a forged word for ours counts jumps from there.
-        if self.is_jump(heard) {
+        if self.is_beyond(heard, reach) {
             self.counters.claims_jumped += 1;
             return;
         }
@@ -80,9 +85,8 @@ impl Membership {
         self.on_refuted(now, refutation);
     }
 
-    /// Whether a number is so high that nobody has taken it for ours (M3).
-    fn is_jump(&self, heard: Incarnation) -> bool {
-        heard.0 > self.local.incarnation.0.saturating_add(INCARNATION_JUMP_MAX)
+    fn is_beyond(&self, heard: Incarnation, reach: u64) -> bool {
+        heard.0 > self.local.incarnation.0.saturating_add(reach)
     }
 
     pub(super) fn on_own_alive(
@@ -96,10 +100,11 @@ impl Membership {
         if heard < self.local.incarnation || heard == self.local.incarnation && !foreign {
             return;
         }
-        if foreign && !self.is_jump(heard) {
+        let reach = reach_of(source);
+        if foreign && !self.is_beyond(heard, reach) {
             self.on_foreign_record(now, heard, record);
         }
-        self.on_accusation(now, heard);
+        self.on_accusation(now, heard, reach);
         self.contradict_older(source, heard);
     }
 

@@ -90,6 +90,8 @@ struct Row {
     time_s: u64,
     /// Changes to dead of members without fault, one for each observer.
     false_deaths: u64,
+    /// Those of them at an observer that was faulty itself.
+    false_deaths_at_faulty: u64,
     /// How many members without fault anybody held dead.
     false_dead: u64,
     /// Their changes to suspect, and to alive again.
@@ -222,8 +224,8 @@ fn report(args: &Args, jobs: &[Job], found: Vec<Found>) -> Report {
     );
     let mut of_few = Table::new(
         format!(
-            "One of 100 members is faulty in one direction, {} members, {} s: the same of the others; \
-             how many of the faulty all others held dead once and at the end, and after how many \
+            "One of 100 members is faulty in one direction, {} members, {} s: the same of the others, \
+             and how many of these deaths a faulty one saw; how many of the faulty all others held dead once and at the end, and after how many \
              seconds (median); how often they came back, one for each observer.",
             args.rapid_nodes, args.rapid_time
         ),
@@ -231,6 +233,7 @@ fn report(args: &Args, jobs: &[Job], found: Vec<Found>) -> Report {
             "variant",
             "fault",
             "deaths",
+            "at faulty",
             "members",
             "suspicions",
             "removed",
@@ -264,6 +267,7 @@ fn report(args: &Args, jobs: &[Job], found: Vec<Found>) -> Report {
                 row.variant.to_string(),
                 row.case.name(),
                 count(row.false_deaths),
+                count(row.false_deaths_at_faulty),
                 count(row.false_dead),
                 count(row.suspicions),
                 format!("{} of {}", row.faulty_removed, row.faulty),
@@ -297,6 +301,7 @@ fn row(job: &Job, args: &Args, found: &[Found]) -> Row {
         runs: args.runs,
         time_s: args.time_of(job.case).as_secs(),
         false_deaths: sum(|found| found.false_deaths),
+        false_deaths_at_faulty: sum(|found| found.false_deaths_at_faulty),
         false_dead: sum(|found| found.false_dead.len() as u64),
         suspicions: sum(|found| found.suspicions),
         returns: sum(|found| found.returns),

@@ -12,6 +12,7 @@ use super::super::lab::{Lab, Rate};
 #[derive(Default)]
 pub(super) struct Found {
     pub(super) false_deaths: u64,
+    pub(super) false_deaths_at_faulty: u64,
     pub(super) false_dead: BTreeSet<NodeId>,
     pub(super) suspicions: u64,
     pub(super) returns: u64,
@@ -62,6 +63,7 @@ impl Watch {
         match seen.change {
             Seen::Down { .. } => {
                 found.false_deaths += 1;
+                found.false_deaths_at_faulty += u64::from(self.faulty.contains(&seen.observer));
                 found.false_dead.insert(seen.subject);
             }
             Seen::Suspected => found.suspicions += 1,
