@@ -5,13 +5,23 @@
 #   docs/experiments/make.sh detect pause     these
 #   THREADS=1 docs/experiments/make.sh        on one core; no result but those of `scale` changes
 #
+# Each run of `detect-large` takes 10 GB, and as many go on at once as there are threads.
 # The text around the tables is written by hand: look whether it still says what they show.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 page=docs/EXPERIMENTS.md
 folder=docs/experiments
 
-names=(detect detect-large interval interval-stuck threshold pause loss churn partition scale known-bugs)
+names=(detect detect-large interval interval-stuck threshold pause loss churn partition scale ablations known-bugs)
+
+# The experiments of a name, one after the other.
+experiments() {
+    case "$1" in
+        ablations) echo ablations-{detect,detect-fast,interval,pause,loss,partition} ;;
+        *) echo "$1" ;;
+    esac
+}
+
 arguments() {
     case "$1" in
         detect) echo detect --nodes 32,128,1000 --runs 200 --seed 1 ;;
@@ -24,6 +34,12 @@ arguments() {
         churn) echo churn --seed 1 ;;
         partition) echo partition --seed 1 ;;
         scale) echo scale --seed 1 ;;
+        ablations-detect) echo detect --ablations --nodes 128 --runs 200 --seed 1 ;;
+        ablations-detect-fast) echo detect --ablations --profile fast --nodes 128 --runs 200 --seed 1 ;;
+        ablations-interval) echo interval --ablations --grid short --runs 3 --seed 1 ;;
+        ablations-pause) echo pause --ablations --lengths 3,5,10 --runs 10 --seed 1 ;;
+        ablations-loss) echo loss --ablations --losses 20 --rapid-nodes 0 --seed 1 ;;
+        ablations-partition) echo partition --ablations --durations 10,60 --crash-nodes 8,128 --runs 5 --seed 1 ;;
         *)
             echo "no experiment '$1'; there are: ${names[*]}" >&2
             return 1
@@ -31,7 +47,7 @@ arguments() {
     esac
 }
 
-# What the plot of a name shows, for those who do not see it.
+# What the plot of an experiment shows, for those who do not see it. One without a title has no plot.
 title() {
     case "$1" in
         detect) echo From a crash until it is known ;;
@@ -71,6 +87,19 @@ known_bugs() {
     echo
 }
 
+# Runs one experiment and writes what the page shows of it.
+table() {
+    local words title files
+    words=$(arguments "$1")
+    title=$(title "$1")
+    files="--json $folder/$1.json"
+    [ -z "$title" ] || files+=" --svg $folder/$1.svg"
+    printf '```sh\nswim-sim %s\n```\n\n' "$words"
+    # shellcheck disable=SC2086
+    cargo run --release --locked --quiet -p swim-sim -- $words $files --threads "${THREADS:-0}"
+    [ -z "$title" ] || printf '![%s](experiments/%s.svg)\n\n' "$title" "$1"
+}
+
 cargo build --release --locked -p swim-sim
 text=$(mktemp)
 trap 'rm -f "$text"' EXIT
@@ -80,14 +109,10 @@ for name in "$@"; do
     if [ "$name" = known-bugs ]; then
         known_bugs >"$text"
     else
-        words=$(arguments "$name")
-        files="--json $folder/$name.json --svg $folder/$name.svg"
-        {
-            printf '\n```sh\nswim-sim %s\n```\n\n' "$words"
-            # shellcheck disable=SC2086
-            cargo run --release --locked --quiet -p swim-sim -- $words $files --threads "${THREADS:-0}"
-            printf '![%s](experiments/%s.svg)\n\n' "$(title "$name")" "$name"
-        } >"$text"
+        echo >"$text"
+        for experiment in $(experiments "$name"); do
+            table "$experiment" >>"$text"
+        done
     fi
     splice "$name" "$text"
 done
