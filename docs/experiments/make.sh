@@ -25,9 +25,9 @@ experiments() {
 arguments() {
     case "$1" in
         detect) echo detect --nodes 32,128,1000 --runs 200 --seed 1 ;;
-        detect-large) echo detect --nodes 10000 --runs 10 --variants lifeguard,swimmer --seed 1 ;;
-        interval) echo interval --grid full --runs 3 --seed 1 ;;
-        interval-stuck) echo interval --grid full --runs 3 --block stuck --seed 1 ;;
+        detect-large) echo detect --nodes 10000 --runs 10 --variants swimmer --seed 1 ;;
+        interval) echo interval --grid full --runs 1 --seed 1 ;;
+        interval-stuck) echo interval --grid full --runs 1 --block stuck --seed 1 ;;
         threshold) echo threshold --blocked 1,8,32 --durations 4096,8192,10240,12288,16384,32768 --runs 20 --seed 1 ;;
         pause) echo pause --runs 50 --seed 1 ;;
         loss) echo loss --seed 1 ;;

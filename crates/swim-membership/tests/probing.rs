@@ -468,7 +468,9 @@ fn p1_the_wall_clock_may_jump_and_all_are_probed_all_the_same() {
 
 #[test]
 fn p4_the_time_out_follows_the_round_trips_down_to_its_floor() {
-    let mut bench = Bench::of(6);
+    let config = Config::builder(Profile::Lan).adaptive_timeout(true).build().unwrap();
+    let mut bench = Bench::with(config);
+    (1..=6).for_each(|n| bench.hear(Say::Alive(n, 1)));
     bench.pass_with_acks(seconds(20), &[]);
     let (silent, seq) = first_ping(&mut bench);
     // The bench looks every 50 ms, which is the floor.
@@ -488,8 +490,7 @@ fn p4_the_time_out_follows_the_round_trips_down_to_its_floor() {
 
 #[test]
 fn p4_without_it_the_base_time_out_and_the_whole_period_are_waited_for() {
-    let config = Config::builder(Profile::Lan).adaptive_timeout(false).build().unwrap();
-    let mut bench = Bench::with(config);
+    let mut bench = Bench::new();
     (1..=6).for_each(|n| bench.hear(Say::Alive(n, 1)));
     bench.pass_with_acks(seconds(20), &[]);
     let (silent, _) = first_ping(&mut bench);

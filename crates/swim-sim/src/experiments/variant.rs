@@ -27,8 +27,11 @@ pub(crate) enum Variant {
     /// Ours, but nobody looks for itself because of what it hears; the minimum of a suspicion grows
     /// with log10 n.
     NoCorroboration,
-    /// Ours, but every ping is given the base time-out.
-    NoAdaptiveTimeout,
+    /// Ours, but with the time-out that follows round trips where the preset has the fixed one, and the
+    /// other way round.
+    OtherTimeout,
+    /// Ours, but nobody is asked before a sentence.
+    NoInquiry,
     /// Ours, but whoever is out of touch passes sentence too.
     NoIsolationGuard,
     /// Ours, but whoever stood still goes on as if it had not.
@@ -43,11 +46,12 @@ impl Variant {
         [Self::Swim, Self::Lifeguard, Self::Memberlist, Self::Swimmer];
 
     /// Ours, and what it is without each of its additions.
-    pub(crate) const ABLATIONS: [Self; 7] = [
+    pub(crate) const ABLATIONS: [Self; 8] = [
         Self::Swimmer,
         Self::NoRotation,
         Self::NoCorroboration,
-        Self::NoAdaptiveTimeout,
+        Self::OtherTimeout,
+        Self::NoInquiry,
         Self::NoIsolationGuard,
         Self::NoStallGuard,
         Self::NoDigest,
@@ -100,7 +104,10 @@ impl Variant {
             Self::Swimmer => ours(),
             Self::NoRotation => ours().probe_order(ProbeOrder::RoundRobin),
             Self::NoCorroboration => ours().corroboration(false),
-            Self::NoAdaptiveTimeout => ours().adaptive_timeout(false),
+            Self::OtherTimeout => {
+                ours().adaptive_timeout(!Config::preset(profile).adaptive_timeout())
+            }
+            Self::NoInquiry => ours().inquiry(false),
             Self::NoIsolationGuard => ours().isolation_guard(false),
             Self::NoStallGuard => ours().stall_guard(false),
             Self::NoDigest => ours().digest(false),
@@ -115,7 +122,8 @@ impl Variant {
             Self::Swimmer => "swimmer",
             Self::NoRotation => "no-rotation",
             Self::NoCorroboration => "no-corroboration",
-            Self::NoAdaptiveTimeout => "no-adaptive-timeout",
+            Self::OtherTimeout => "other-timeout",
+            Self::NoInquiry => "no-inquiry",
             Self::NoIsolationGuard => "no-isolation-guard",
             Self::NoStallGuard => "no-stall-guard",
             Self::NoDigest => "no-digest",
