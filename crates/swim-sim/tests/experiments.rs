@@ -200,6 +200,7 @@ fn loss_is_survived_where_it_is_small_and_seen_where_it_is_total() {
         "runs",
         "time_s",
         "false_deaths",
+        "false_deaths_at_faulty",
         "false_dead",
         "suspicions",
         "returns",

@@ -109,7 +109,9 @@ struct Crash {
 fn measure(job: &Job, common: &Common, progress: &Progress) -> Found {
     let mut config = job.variant.builder(common.profile);
     if job.nodes >= LARGE {
-        config = config.sync_interval(Duration::from_secs(24 * 3_600));
+        // To digest tables of this size for those who are dead would take most of the time.
+        let day = Duration::from_secs(24 * 3_600);
+        config = config.sync_interval(day).healing_interval(day);
     }
     let config = config.build().expect("a day is a possible interval");
     let mut lab = Lab::warm(config, job.nodes, seed_of(common.seed, job.run), progress);
