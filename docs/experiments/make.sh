@@ -24,19 +24,19 @@ experiments() {
 
 arguments() {
     case "$1" in
-        detect) echo detect --nodes 32,128,1000 --runs 200 --seed 1 ;;
+        detect) echo detect --nodes 32,128,1000 --runs 100 --seed 1 ;;
         detect-large) echo detect --nodes 10000 --runs 10 --variants swimmer --seed 1 ;;
         interval) echo interval --grid full --runs 1 --seed 1 ;;
-        interval-stuck) echo interval --grid full --runs 1 --block stuck --seed 1 ;;
-        threshold) echo threshold --blocked 1,8,32 --durations 4096,8192,10240,12288,16384,32768 --runs 20 --seed 1 ;;
-        pause) echo pause --runs 50 --seed 1 ;;
+        interval-stuck) echo interval --grid short --runs 3 --block stuck --seed 1 ;;
+        threshold) echo threshold --blocked 1,8,32 --durations 4096,8192,10240,12288,16384,32768 --runs 10 --seed 1 ;;
+        pause) echo pause --runs 20 --seed 1 ;;
         loss) echo loss --seed 1 ;;
-        churn) echo churn --seed 1 ;;
-        partition) echo partition --seed 1 ;;
+        churn) echo churn --runs 2 --seed 1 ;;
+        partition) echo partition --variants lifeguard,swimmer --seed 1 ;;
         scale) echo scale --seed 1 ;;
-        ablations-detect) echo detect --ablations --nodes 128 --runs 200 --seed 1 ;;
-        ablations-detect-fast) echo detect --ablations --profile fast --nodes 128 --runs 200 --seed 1 ;;
-        ablations-interval) echo interval --ablations --grid short --runs 3 --seed 1 ;;
+        ablations-detect) echo detect --ablations --nodes 128 --runs 100 --seed 1 ;;
+        ablations-detect-fast) echo detect --ablations --profile fast --nodes 128 --runs 100 --seed 1 ;;
+        ablations-interval) echo interval --ablations --grid short --runs 1 --seed 1 ;;
         ablations-pause) echo pause --ablations --lengths 3,5,10 --runs 10 --seed 1 ;;
         ablations-loss) echo loss --ablations --losses 20 --rapid-nodes 0 --seed 1 ;;
         ablations-partition) echo partition --ablations --durations 10,60 --crash-nodes 8,128 --runs 5 --seed 1 ;;
