@@ -6,6 +6,7 @@ mod messages;
 mod news;
 mod own;
 mod repair;
+mod sentence;
 mod state;
 
 use alloc::boxed::Box;
