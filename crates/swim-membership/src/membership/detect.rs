@@ -42,8 +42,8 @@ impl Membership {
         }
     }
 
-    /// This node was woken so much later than it had asked. Returns whether it has stood still:
-    /// then what has waited for it is to be handed in before the time that it asks for next (S8).
+    /// This node was woken so much later than it had asked. Returns whether what has waited for it is
+    /// to be handed in before the time that it asks for next: it has stood still, or nearly (S8).
     #[must_use]
     pub fn handle_lateness(&mut self, now: Instant, late: Duration) -> bool {
         if !self.config.stall_guard() || late <= GRACE || self.local.state == State::Left {
@@ -51,9 +51,7 @@ impl Membership {
         }
         if late <= self.config.base_timeout().max(STALL_MIN) {
             // A hiccup: the ack of one who would be accused now may be what has waited.
-            let again = self.grace_until != Instant::NEVER;
-            self.grace_until = if again { Instant::NEVER } else { now + GRACE };
-            return !again;
+            return self.begin_grace(now);
         }
         self.counters.stalls += 1;
         self.probes = Probes::new(self.probes.next_seq());
@@ -71,8 +69,15 @@ impl Membership {
         if self.probe_at != Instant::NEVER {
             self.schedule_probe(now);
         }
-        self.grace_until = now + GRACE;
-        true
+        self.begin_grace(now)
+    }
+
+    /// For a moment only what has waited is taken in. Not twice in a row, or nothing would ever be
+    /// due on a machine that is always late. Returns whether it has begun.
+    fn begin_grace(&mut self, now: Instant) -> bool {
+        let again = self.is_in_grace();
+        self.grace_until = if again { Instant::NEVER } else { now + GRACE };
+        !again
     }
 
     /// Starts the turns when there is somebody to probe. A node alone is not woken.
@@ -139,6 +144,10 @@ impl Membership {
     }
 
     pub(super) fn start_probe(&mut self, now: Instant, target: MemberIx, purpose: Purpose) {
+        if let Purpose::Turn { .. } = purpose {
+            // To look around is no reason to leave out a turn.
+            self.probes.end_touch(target);
+        }
         if self.probes.contains(target) {
             return;
         }
@@ -281,6 +290,11 @@ impl Membership {
     fn accuse(&mut self, now: Instant, probe: &Probe) {
         let ix = probe.target;
         let held = self.table.held(ix).claim();
+        if held.state == State::Alive && probe.purpose == Purpose::Corroboration {
+            // It has refuted meanwhile. Eight look for themselves at each new suspicion, so if those
+            // who fail could begin another, suspicions would breed where packets are lost.
+            return;
+        }
         if held.state.is_present() && self.look_at_guard(now) == Touch::Shut {
             self.counters.sentences_held += 1;
             let since = self.asked_since(now, probe);
@@ -291,9 +305,6 @@ impl Membership {
         }
         let own = Accusers::from_iter([self.local.tiny]);
         match held.state {
-            // It has refuted meanwhile. Eight look for themselves at each new suspicion, so if those
-            // who fail could begin another, suspicions would breed where packets are lost.
-            State::Alive if probe.purpose == Purpose::Corroboration => {}
             State::Alive => {
                 self.counters.suspicions_raised += 1;
                 let since = self.asked_since(now, probe);

@@ -27,6 +27,7 @@ impl Membership {
     pub(super) fn look_at_guard(&mut self, now: Instant) -> Touch {
         let (period, hold) = (self.config.period(), self.config.isolation_hold());
         if !self.config.isolation_guard() || self.table.present() < 2 {
+            self.guard.open();
             return Touch::Open;
         }
         let touch = self.guard.look(now, period, hold, self.table.present());
@@ -42,14 +43,21 @@ impl Membership {
     /// Those who were asked in vain while the guard was shut are asked again if it opens, or else
     /// accused, since they were asked.
     fn end_hold(&mut self, now: Instant, touch: Touch) {
+        let own = Accusers::from_iter([self.local.tiny]);
         for (ix, since) in self.guard.take_unheard() {
             let held = self.table.held(ix).claim();
-            if touch == Touch::Open && held.state.is_present() {
-                self.start_probe(now, ix, Purpose::Doubt);
-            } else if held.state == State::Alive {
-                self.counters.suspicions_raised += 1;
-                let own = Accusers::from_iter([self.local.tiny]);
-                self.suspect(now, since, ix, held.incarnation, own);
+            match (touch, held.state) {
+                (_, State::Dead | State::Left) => {}
+                (Touch::Open, _) if self.probes.is_full() => {
+                    // When there is room again.
+                    let _ = self.guard.on_unheard(ix, since);
+                }
+                (Touch::Open, _) => self.start_probe(now, ix, Purpose::Doubt),
+                (_, State::Suspect) => self.add_accusers(ix, own),
+                (_, State::Alive) => {
+                    self.counters.suspicions_raised += 1;
+                    self.suspect(now, since, ix, held.incarnation, own);
+                }
             }
         }
     }
