@@ -141,11 +141,13 @@ impl Suspicion {
     }
 
     /// Time that this node has lost is not held against the suspect.
-    pub(crate) fn push_out(&mut self, lost: Duration) {
-        self.started = self.started + lost;
-        self.since = self.since + lost;
-        self.not_before = self.not_before + lost;
-        self.inquired_at = self.inquired_at.map(|at| at + lost);
+    pub(crate) fn push_out(&mut self, now: Instant, lost: Duration) {
+        // It may have begun in the time that was lost, or after it.
+        let later = |at: Instant| (at + lost).min(now);
+        self.started = later(self.started);
+        self.since = later(self.since);
+        self.not_before = (self.not_before + lost).min(now + self.times.min);
+        self.inquired_at = self.inquired_at.map(later);
     }
 
     /// Its time is up, but sentence may not be passed now.
@@ -281,9 +283,17 @@ mod tests {
         assert!((2..=5).all(|by| suspicion.confirm(TinyId(by))));
         assert_eq!(suspicion.deadline(), at(54), "whoever confirms it");
         assert!(!suspicion.is_ripe(at(53)) && suspicion.is_ripe(at(54)));
-        suspicion.push_out(Duration::from_secs(9));
+        suspicion.push_out(at(62), Duration::from_secs(9));
         assert_eq!(suspicion.deadline(), at(63));
         assert_eq!(suspicion.lasted(at(63)), Duration::from_secs(44), "but for time lost");
+    }
+
+    #[test]
+    fn s8_time_that_was_lost_puts_no_start_into_the_future() {
+        let at = |seconds| Instant::ZERO + Duration::from_secs(seconds);
+        let mut suspicion = Suspicion::new(at(10), times_among(10), TinyId(1));
+        suspicion.push_out(at(11), Duration::from_secs(9));
+        assert_eq!(suspicion.started(), at(11));
     }
 
     #[test]

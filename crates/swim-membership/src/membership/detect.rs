@@ -62,7 +62,7 @@ impl Membership {
         let suspects: Vec<MemberIx> = self.suspicions.members().collect();
         for ix in suspects {
             self.suspicions.update(ix, |suspicion| {
-                suspicion.push_out(late);
+                suspicion.push_out(now, late);
                 suspicion.due(inquiry)
             });
         }

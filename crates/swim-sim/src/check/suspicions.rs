@@ -60,6 +60,10 @@ pub(super) fn check_course(
     let (was, is) = (before.deadline(), now.deadline());
     match now.started() == before.started() && is <= was || put_off {
         true => Ok(()),
-        false => Err(format!("until {is}, and not until {was} any more")),
+        false => Err(format!(
+            "from {} until {is}, and not from {} until {was} any more",
+            now.started(),
+            before.started()
+        )),
     }
 }
