@@ -18,6 +18,8 @@ const LAST: u8 = 0b1111;
 const IN_TIME_MIN: u32 = 3;
 /// Among fewer others half of the cluster may well be dead, so one in time is enough.
 const OTHERS_FEW: usize = 8;
+/// So often the hold begins anew: nobody keeps a node from judging by a word now and then.
+const RENEWED_MAX: u32 = 3;
 /// So many who did not answer are remembered; a further one has to wait for its next turn.
 const UNHEARD_MAX: usize = 256;
 
@@ -43,6 +45,8 @@ pub(crate) struct Guard {
     /// The newest in the lowest bit; set: in time.
     results: u8,
     shut_since: Option<Instant>,
+    /// How often the hold has begun anew since.
+    renewed: u32,
     /// Whom this node has asked in vain while it was shut, and since when.
     unheard: Vec<(MemberIx, Instant)>,
     /// Whether the user was told that this node is isolated.
@@ -58,6 +62,7 @@ impl Guard {
             spoken_at: now,
             results: u8::MAX,
             shut_since: None,
+            renewed: 0,
             unheard: Vec::new(),
             isolated: false,
         }
@@ -77,8 +82,9 @@ impl Guard {
     /// Anything has come. The end of a silence is no time to judge: the hold begins anew, in which
     /// those who were silent may be heard.
     pub(crate) fn on_spoken(&mut self, now: Instant, period: Duration) {
-        if self.is_silent(now, period) {
-            self.shut_since = self.shut_since.map(|_| now);
+        if self.is_silent(now, period) && self.is_shut() && self.renewed < RENEWED_MAX {
+            self.renewed += 1;
+            self.shut_since = Some(now);
             self.unheard.clear();
         }
         self.spoken_at = now;
@@ -135,6 +141,12 @@ impl Guard {
         core::mem::take(&mut self.unheard)
     }
 
+    /// There is no third member to ask: nothing is held.
+    pub(crate) fn open(&mut self) {
+        (self.shut_since, self.renewed) = (None, 0);
+        self.unheard.clear();
+    }
+
     /// Whether sentence may be passed now.
     pub(crate) fn look(
         &mut self,
@@ -144,7 +156,7 @@ impl Guard {
         others: usize,
     ) -> Touch {
         if self.is_heard(now, period) && self.is_in_time(others) {
-            self.shut_since = None;
+            (self.shut_since, self.renewed) = (None, 0);
             return Touch::Open;
         }
         let shut_since = *self.shut_since.get_or_insert(now);
@@ -163,6 +175,9 @@ impl Guard {
         self.heard_at = self.heard_at + lost;
         self.spoken_at = self.spoken_at + lost;
         self.shut_since = self.shut_since.map(|since| since + lost);
+        for (_, since) in &mut self.unheard {
+            *since = *since + lost;
+        }
     }
 }
 
@@ -216,6 +231,20 @@ mod tests {
         assert_eq!(guard.look(at(5), PERIOD, HOLD, 9), Touch::Shut);
         assert_eq!(guard.look(at(24), PERIOD, HOLD, 9), Touch::Shut);
         assert_eq!(guard.look(at(25), PERIOD, HOLD, 9), Touch::Overruled { shut_since: at(5) });
+    }
+
+    #[test]
+    fn s5_the_hold_begins_anew_three_times_when_a_silence_ends() {
+        let mut guard = Guard::new(at(0));
+        guard.on_missed();
+        assert_eq!(guard.look(at(5), PERIOD, HOLD, 9), Touch::Shut);
+        for second in [20, 40, 60] {
+            guard.on_spoken(at(second), PERIOD);
+            assert_eq!(guard.look(at(second + 19), PERIOD, HOLD, 9), Touch::Shut);
+        }
+        guard.on_spoken(at(80), PERIOD);
+        let overruled = Touch::Overruled { shut_since: at(60) };
+        assert_eq!(guard.look(at(80), PERIOD, HOLD, 9), overruled);
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod messages;
 mod news;
 mod own;
 mod repair;
+mod sentence;
 mod state;
 
 use alloc::boxed::Box;
@@ -234,7 +235,7 @@ impl Membership {
         if self.local.state == State::Left {
             return self.leaving.as_ref().map_or(Instant::NEVER, own::Leaving::deadline);
         }
-        if self.grace_until != Instant::NEVER {
+        if self.is_in_grace() {
             return self.grace_until;
         }
         let first =
@@ -259,10 +260,18 @@ impl Membership {
         .unwrap_or(Instant::NEVER)
     }
 
+    /// Whether only what has waited for a node that was late is taken in (S8).
+    pub fn is_in_grace(&self) -> bool {
+        self.grace_until != Instant::NEVER
+    }
+
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.local.state == State::Left {
             self.on_leaving_due(now);
+            return;
+        }
+        if self.is_in_grace() && now < self.grace_until {
             return;
         }
         self.grace_until = Instant::NEVER;

@@ -190,6 +190,11 @@ impl Probes {
         Some((target, sent_at))
     }
 
+    /// Ends a probe of this one that was only to look around.
+    pub(crate) fn end_touch(&mut self, target: MemberIx) {
+        self.in_flight.retain(|probe| probe.target != target || probe.purpose != Purpose::Touch);
+    }
+
     /// Whether a probe that asks this is in flight.
     pub(crate) fn any_for(&self, purpose: Purpose) -> bool {
         self.in_flight.iter().any(|probe| probe.purpose == purpose)

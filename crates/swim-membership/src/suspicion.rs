@@ -88,6 +88,8 @@ fn log10_q16(n: usize) -> u64 {
 #[derive(Clone, Copy, Debug)]
 pub struct Suspicion {
     started: Instant,
+    /// When the first ping was sent that was not answered, but for time that this node has lost.
+    since: Instant,
     times: SuspicionTimes,
     accusers: Accusers,
     /// Its time was up while this node was out of touch.
@@ -103,6 +105,7 @@ impl Suspicion {
     pub fn new(started: Instant, times: SuspicionTimes, accuser: TinyId) -> Self {
         Self {
             started,
+            since: started,
             times,
             accusers: Accusers::from_iter([accuser]),
             held: false,
@@ -125,6 +128,7 @@ impl Suspicion {
     /// confirms it meanwhile.
     pub(crate) fn reprieve(&mut self, now: Instant) {
         self.restart(now);
+        self.held = false;
         self.not_before = now + self.times.min;
         let spent = self.times.timeout(self.confirmed()) - self.times.min;
         self.started = Instant::ZERO + (now - Instant::ZERO).saturating_sub(spent);
@@ -133,13 +137,15 @@ impl Suspicion {
     /// Lets the time-out begin anew.
     pub(crate) fn restart(&mut self, now: Instant) {
         self.started = now;
-        self.held = false;
         self.inquired_at = None;
     }
 
     /// Time that this node has lost is not held against the suspect.
     pub(crate) fn push_out(&mut self, lost: Duration) {
         self.started = self.started + lost;
+        self.since = self.since + lost;
+        self.not_before = self.not_before + lost;
+        self.inquired_at = self.inquired_at.map(|at| at + lost);
     }
 
     /// Its time is up, but sentence may not be passed now.
@@ -155,6 +161,17 @@ impl Suspicion {
     /// When it began.
     pub fn started(&self) -> Instant {
         self.started
+    }
+
+    /// For how long it has run by now.
+    pub(crate) fn lasted(&self, now: Instant) -> Duration {
+        now - self.since
+    }
+
+    /// Whether a death of this member at second hand may be believed now: it has had half of the
+    /// minimum to refute, in which this node was in touch (M5).
+    pub(crate) fn is_ripe(&self, now: Instant) -> bool {
+        !self.held && now >= self.not_before && now - self.started >= self.times.min / 2
     }
 
     /// Its bounds.
@@ -250,6 +267,23 @@ mod tests {
         assert!(!suspicion.confirm(TinyId(2)));
         let lasts = suspicion.deadline() - Instant::ZERO;
         assert_eq!(lasts.as_millis(), 10_536);
+    }
+
+    #[test]
+    fn s5_whoever_is_reprieved_has_the_minimum_anew_and_no_death_at_second_hand_is_ripe() {
+        let at = |seconds| Instant::ZERO + Duration::from_secs(seconds);
+        let mut suspicion = Suspicion::new(at(10), times_among(10), TinyId(1));
+        assert!(!suspicion.is_ripe(at(11)) && suspicion.is_ripe(at(12)));
+        suspicion.hold();
+        assert!(!suspicion.is_ripe(at(50)), "sentence is held");
+        suspicion.reprieve(at(50));
+        assert_eq!(suspicion.deadline(), at(54));
+        assert!((2..=5).all(|by| suspicion.confirm(TinyId(by))));
+        assert_eq!(suspicion.deadline(), at(54), "whoever confirms it");
+        assert!(!suspicion.is_ripe(at(53)) && suspicion.is_ripe(at(54)));
+        suspicion.push_out(Duration::from_secs(9));
+        assert_eq!(suspicion.deadline(), at(63));
+        assert_eq!(suspicion.lasted(at(63)), Duration::from_secs(44), "but for time lost");
     }
 
     #[test]

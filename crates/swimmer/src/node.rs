@@ -269,7 +269,8 @@ impl Node {
     }
 
     fn deadline(&self) -> Instant {
-        let gossip_at = if self.has_news() { self.gossip_at } else { Instant::NEVER };
+        let gossips = self.has_news() && !self.membership.is_in_grace();
+        let gossip_at = if gossips { self.gossip_at } else { Instant::NEVER };
         self.membership.deadline().min(gossip_at)
     }
 

@@ -1,5 +1,5 @@
 //! Failure detection: whose turn it is, the phases of a probe, and what follows from its end (P1 to
-//! P6, S1, S4 to S8).
+//! P6, S1, S7, S8).
 
 use alloc::vec::Vec;
 use core::net::SocketAddr;
@@ -9,30 +9,21 @@ use rand::RngExt;
 use swim_proto::{Accusers, Datagram, Seq, State};
 
 use super::Membership;
-use crate::action::{Action, Ask, EventKind, Tell};
+use crate::action::{Action, Ask, Tell};
 use crate::config::HealthRule;
 use crate::guard::Touch;
 use crate::order::Order;
 use crate::probe::{Probe, Probes, Purpose, Step};
 use crate::relay::Relays;
-use crate::suspicion::Suspicion;
 use crate::table::MemberIx;
 use crate::time::{Clock, Instant, Now};
 
 /// Of n members that are alive so many look for themselves when one is accused (S7).
 const CORROBORATORS: usize = 8;
-/// Members asked at once by one who may be cut off (S5).
-const TOUCH_PROBES: usize = 3;
-/// Members asked for word of a suspect before it is declared dead, and so many suspects in a period
-/// at most (S9).
-const INQUIRED: usize = 5;
-const INQUIRIES_MAX: u32 = 32;
 /// A wake-up that is later than this, and than the base time-out, is a stall (S8).
 const STALL_MIN: Duration = Duration::from_millis(250);
 /// How long only what has waited is taken in by one who is woken later than this (S8).
 const GRACE: Duration = Duration::from_millis(20);
-/// How long it is remembered that a member came back from the dead (S6).
-const RETURN_MEMORY: Duration = Duration::from_secs(600);
 
 impl Membership {
     /// What both clocks show, before an input that comes at this moment. Only the rotation reads
@@ -51,8 +42,8 @@ impl Membership {
         }
     }
 
-    /// This node was woken so much later than it had asked. Returns whether it has stood still:
-    /// then what has waited for it is to be handed in before the time that it asks for next (S8).
+    /// This node was woken so much later than it had asked. Returns whether what has waited for it is
+    /// to be handed in before the time that it asks for next: it has stood still, or nearly (S8).
     #[must_use]
     pub fn handle_lateness(&mut self, now: Instant, late: Duration) -> bool {
         if !self.config.stall_guard() || late <= GRACE || self.local.state == State::Left {
@@ -60,9 +51,7 @@ impl Membership {
         }
         if late <= self.config.base_timeout().max(STALL_MIN) {
             // A hiccup: the ack of one who would be accused now may be what has waited.
-            let again = self.grace_until != Instant::NEVER;
-            self.grace_until = if again { Instant::NEVER } else { now + GRACE };
-            return !again;
+            return self.begin_grace(now);
         }
         self.counters.stalls += 1;
         self.probes = Probes::new(self.probes.next_seq());
@@ -80,8 +69,15 @@ impl Membership {
         if self.probe_at != Instant::NEVER {
             self.schedule_probe(now);
         }
-        self.grace_until = now + GRACE;
-        true
+        self.begin_grace(now)
+    }
+
+    /// For a moment only what has waited is taken in. Not twice in a row, or nothing would ever be
+    /// due on a machine that is always late. Returns whether it has begun.
+    fn begin_grace(&mut self, now: Instant) -> bool {
+        let again = self.is_in_grace();
+        self.grace_until = if again { Instant::NEVER } else { now + GRACE };
+        !again
     }
 
     /// Starts the turns when there is somebody to probe. A node alone is not woken.
@@ -148,6 +144,10 @@ impl Membership {
     }
 
     pub(super) fn start_probe(&mut self, now: Instant, target: MemberIx, purpose: Purpose) {
+        if let Purpose::Turn { .. } = purpose {
+            // To look around is no reason to leave out a turn.
+            self.probes.end_touch(target);
+        }
         if self.probes.contains(target) {
             return;
         }
@@ -290,6 +290,11 @@ impl Membership {
     fn accuse(&mut self, now: Instant, probe: &Probe) {
         let ix = probe.target;
         let held = self.table.held(ix).claim();
+        if held.state == State::Alive && probe.purpose == Purpose::Corroboration {
+            // It has refuted meanwhile. Eight look for themselves at each new suspicion, so if those
+            // who fail could begin another, suspicions would breed where packets are lost.
+            return;
+        }
         if held.state.is_present() && self.look_at_guard(now) == Touch::Shut {
             self.counters.sentences_held += 1;
             let since = self.asked_since(now, probe);
@@ -300,9 +305,6 @@ impl Membership {
         }
         let own = Accusers::from_iter([self.local.tiny]);
         match held.state {
-            // It has refuted meanwhile. Eight look for themselves at each new suspicion, so if those
-            // who fail could begin another, suspicions would breed where packets are lost.
-            State::Alive if probe.purpose == Purpose::Corroboration => {}
             State::Alive => {
                 self.counters.suspicions_raised += 1;
                 let since = self.asked_since(now, probe);
@@ -361,160 +363,5 @@ impl Membership {
             self.counters.corroborations += 1;
             self.start_probe(now, ix, Purpose::Corroboration);
         }
-    }
-
-    /// Whether this node may pass sentence (S5). Where there is no third member to ask it may.
-    fn look_at_guard(&mut self, now: Instant) -> Touch {
-        let (period, hold) = (self.config.period(), self.config.isolation_hold());
-        if !self.config.isolation_guard() || self.table.present() < 2 {
-            return Touch::Open;
-        }
-        let touch = self.guard.look(now, period, hold, self.table.present());
-        if touch == Touch::Open && self.guard.isolated {
-            self.on_touch(now);
-        }
-        if touch != Touch::Shut {
-            self.end_hold(now, touch);
-        }
-        touch
-    }
-
-    /// Those who were asked in vain while the guard was shut are asked again if it opens, or else
-    /// accused, since they were asked.
-    fn end_hold(&mut self, now: Instant, touch: Touch) {
-        for (ix, since) in self.guard.take_unheard() {
-            let held = self.table.held(ix).claim();
-            if touch == Touch::Open && held.state.is_present() {
-                self.start_probe(now, ix, Purpose::Doubt);
-            } else if held.state == State::Alive {
-                self.counters.suspicions_raised += 1;
-                let own = Accusers::from_iter([self.local.tiny]);
-                self.suspect(now, since, ix, held.incarnation, own);
-            }
-        }
-    }
-
-    /// Out of touch: is it only some that are silent, or all?
-    fn look_for_touch(&mut self, now: Instant) {
-        if self.probes.any_for(Purpose::Touch) {
-            return;
-        }
-        let mut asked = core::mem::take(&mut self.scratch);
-        let (probes, guard, table) = (&self.probes, &self.guard, &self.table);
-        // Those who have answered of late tell the most of this node itself.
-        let hopeful =
-            |ix: MemberIx| !guard.is_unheard(ix) && table.held(ix).claim().state == State::Alive;
-        let eligible = |ix: MemberIx| !probes.contains(ix) && hopeful(ix);
-        self.table.choose_present(TOUCH_PROBES, &mut self.rng, eligible, &mut asked);
-        if asked.is_empty() {
-            let eligible = |ix: MemberIx| !probes.contains(ix);
-            self.table.choose_present(TOUCH_PROBES, &mut self.rng, eligible, &mut asked);
-        }
-        for ix in asked.drain(..) {
-            self.start_probe(now, ix, Purpose::Touch);
-        }
-        self.scratch = asked;
-    }
-
-    fn on_no_touch(&mut self, now: Instant) {
-        let none_left = !self.probes.any_for(Purpose::Touch);
-        let silent = !self.guard.is_heard(now, self.config.period());
-        if none_left && silent && !self.guard.isolated {
-            self.guard.isolated = true;
-            self.emit_own(EventKind::Isolated);
-        }
-    }
-
-    /// Suspects that have not refuted in time are dead (S4), unless this node is out of touch (S5).
-    pub(super) fn on_suspicions_due(&mut self, now: Instant) {
-        while let Some((ix, mut suspicion)) = self.suspicions.pop_due(now) {
-            let inquiry = self.inquiry_time();
-            match self.look_at_guard(now) {
-                Touch::Shut => {
-                    self.counters.sentences_held += u64::from(!suspicion.is_held());
-                    suspicion.hold();
-                    self.suspicions.set(ix, now + self.config.period() / 4, suspicion);
-                    self.look_for_touch(now);
-                }
-                Touch::Open if suspicion.is_held() => {
-                    suspicion.reprieve(now);
-                    self.suspicions.set(ix, suspicion.due(inquiry), suspicion);
-                    self.start_probe(now, ix, Purpose::Doubt);
-                }
-                Touch::Overruled { shut_since } => {
-                    self.on_overruled(now, ix, shut_since, suspicion);
-                }
-                Touch::Open => self.inquire_or_bury(now, ix, suspicion),
-            }
-        }
-    }
-
-    /// Sentence is passed though this node is out of touch. If it hears from nobody at all, nobody
-    /// else's word counts, for that may have been said when others were out of touch, too.
-    fn on_overruled(
-        &mut self,
-        now: Instant,
-        ix: MemberIx,
-        shut_since: Instant,
-        mut suspicion: Suspicion,
-    ) {
-        if suspicion.started() < shut_since {
-            suspicion.restart(shut_since);
-        }
-        if self.guard.is_silent(now, self.config.period()) {
-            suspicion.forget_confirmations();
-        }
-        let due = suspicion.due(self.inquiry_time());
-        if due > now {
-            self.suspicions.set(ix, due, suspicion);
-        } else {
-            self.inquire_or_bury(now, ix, suspicion);
-        }
-    }
-
-    /// How long others are given to say better of a suspect than this node holds (S9).
-    pub(super) fn inquiry_time(&self) -> Duration {
-        if self.config.inquiry() { self.config.base_timeout() } else { Duration::ZERO }
-    }
-
-    fn inquire_or_bury(&mut self, now: Instant, ix: MemberIx, mut suspicion: Suspicion) {
-        let inquiry = self.inquiry_time();
-        if !inquiry.is_zero() && suspicion.inquire(now) {
-            self.inquire(now, ix);
-            self.suspicions.set(ix, suspicion.due(inquiry), suspicion);
-            return;
-        }
-        self.counters.deaths_declared += 1;
-        let incarnation = self.table.held(ix).claim().incarnation;
-        self.declare_dead(now, ix, incarnation, suspicion.accusers(), Some(suspicion));
-    }
-
-    /// Asks a few others what they hold of a suspect: its refutation may have passed us by (S9).
-    fn inquire(&mut self, now: Instant, ix: MemberIx) {
-        if now >= self.inquired_until {
-            (self.inquired, self.inquired_until) = (0, now + self.config.period());
-        }
-        if self.inquired == INQUIRIES_MAX {
-            self.counters.inquiries_full += 1;
-            return;
-        }
-        self.inquired += 1;
-        self.counters.inquiries += 1;
-        let mut asked = core::mem::take(&mut self.scratch);
-        let table = &self.table;
-        let eligible = |other: MemberIx| table.held(other).claim().state == State::Alive;
-        table.choose_present(INQUIRED, &mut self.rng, eligible, &mut asked);
-        let (from, subject) = (self.local.tiny, self.table.subject(ix));
-        for other in asked.drain(..) {
-            let message = Datagram::RecordRequest { from, subject };
-            self.send(self.address(other), message, Tell::Nothing);
-        }
-        self.scratch = asked;
-    }
-
-    /// One who was held dead is back (S6).
-    pub(super) fn on_return(&mut self, now: Instant, ix: MemberIx) {
-        let before = self.returns.value(ix).copied().unwrap_or(0);
-        self.returns.set(ix, now + RETURN_MEMORY, before.saturating_add(1));
     }
 }

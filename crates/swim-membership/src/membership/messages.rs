@@ -2,7 +2,7 @@
 
 use core::net::SocketAddr;
 
-use swim_proto::limits::{INCARNATION_JUMP_MAX, INCARNATION_REACH_MAX};
+use swim_proto::limits::INCARNATION_JUMP_MAX;
 use swim_proto::{Datagram, Held, Incarnation, NodeId, Seq, State, Subject, TinyId};
 
 use super::{Membership, Source};
@@ -56,7 +56,7 @@ impl Membership {
             self.counters.pings_misdirected += 1;
             return false;
         }
-        self.on_held(now, held, INCARNATION_JUMP_MAX);
+        self.on_held(now, held);
         true
     }
 
@@ -75,8 +75,11 @@ impl Membership {
         }
         let known = self.held_at(asker, from);
         let present = known.is_some_and(|ix| self.table.held(ix).claim().state.is_present());
-        let reach = if present { INCARNATION_REACH_MAX } else { INCARNATION_JUMP_MAX };
-        let stale = self.on_held(now, held, reach);
+        let stale = self.on_held(now, held);
+        if present && self.is_beyond(held.claim.incarnation, INCARNATION_JUMP_MAX) {
+            // Anybody can send this in its name; it is asked itself.
+            self.verify(now, from);
+        }
         let tell = match (known, present) {
             (Some(_), true) if stale => Tell::First(Who::Local),
             (Some(_), true) => Tell::News,
@@ -88,7 +91,7 @@ impl Membership {
     }
 
     /// What a peer holds of us. Returns whether it must be told better.
-    fn on_held(&mut self, now: Instant, held: Held, reach: u64) -> bool {
+    fn on_held(&mut self, now: Instant, held: Held) -> bool {
         let told = match self.config.buddy() {
             Buddy::All => true,
             Buddy::Suspicion => held.claim.state == State::Suspect,
@@ -99,7 +102,7 @@ impl Membership {
         }
         let own = self.local.claim();
         if held.claim.supersedes(own) {
-            self.on_accusation(now, held.claim.incarnation, reach);
+            self.on_accusation(now, held.claim.incarnation, INCARNATION_JUMP_MAX);
         }
         held.claim != self.local.claim() || held.record != self.local.record.hash() as u16
     }

@@ -312,8 +312,7 @@ impl Membership {
     /// so that a refutation could have been, too (M5).
     fn is_expected(&self, now: Instant, ix: MemberIx) -> bool {
         let suspicion = self.suspicions.value(ix);
-        !self.config.isolation_guard()
-            || suspicion.is_some_and(|held| now - held.started() >= held.times().min / 2)
+        !self.config.isolation_guard() || suspicion.is_some_and(|suspicion| suspicion.is_ripe(now))
     }
 
     /// A death that came by exchange or correction may be of a partition that is over: it is a
@@ -338,6 +337,10 @@ impl Membership {
             self.suspect(now, now, ix, incarnation, accusers);
             if source.via.is_gossip() {
                 self.corroborate(now, ix);
+            }
+            if incarnation > self.table.held(ix).record_incarnation() {
+                let subject = self.table.subject(ix);
+                self.ask_record(now, source, subject);
             }
         }
         if !source.via.is_gossip() {
@@ -364,7 +367,7 @@ impl Membership {
         let death = Death {
             accusers,
             own: ran_out.is_some(),
-            suspected_for: suspicion.map(|suspicion| now - suspicion.started()),
+            suspected_for: suspicion.map(|suspicion| suspicion.lasted(now)),
             at: Duration::from_micros(self.clock.unix_micros(now)),
             health: self.health.score(),
         };
@@ -441,7 +444,7 @@ impl Membership {
     }
 
     /// Asks the member itself whether a number that is a jump is its own (M3): at most one a period.
-    fn verify(&mut self, now: Instant, at: SocketAddr) {
+    pub(super) fn verify(&mut self, now: Instant, at: SocketAddr) {
         if now >= self.verify_at {
             self.verify_at = now + self.config.period();
             self.actions.push_back(Action::Exchange { to: at, ask: Ask::Sync });

@@ -9,7 +9,8 @@ use swim_proto::limits::{INCARNATION_JUMP_MAX, INCARNATION_REACH_MAX};
 use swim_proto::{Datagram, Incarnation, Record, RefusalReason, Seq, State};
 
 use super::{Membership, Source};
-use crate::action::{Action, Event, EventKind, Tell, Who};
+use crate::action::{Action, Event, EventKind, Tell, Via, Who};
+use crate::guard::Guard;
 use crate::known_bug::KnownBug;
 use crate::local::Refutation;
 use crate::probe::Probes;
@@ -39,10 +40,13 @@ impl Leaving {
 }
 
 /// How far above its own number a node rises to refute what it hears so (R1). Of a rumour no further
-/// than others believe it, for nobody holds what is beyond that. What a peer says that it holds may
-/// have been raised step by step, by a liar, while this node was out of touch.
+/// than others believe it, for nobody holds what is beyond that. What one says that it holds whom this
+/// node has asked may have been raised step by step, by a liar, while this node was out of touch.
 fn reach_of(source: Source) -> u64 {
-    if source.via.peer().is_some() { INCARNATION_REACH_MAX } else { INCARNATION_JUMP_MAX }
+    match source.via {
+        Via::Reply(_) => INCARNATION_REACH_MAX,
+        _ => INCARNATION_JUMP_MAX,
+    }
 }
 
 impl Membership {
@@ -85,7 +89,7 @@ impl Membership {
         self.on_refuted(now, refutation);
     }
 
-    fn is_beyond(&self, heard: Incarnation, reach: u64) -> bool {
+    pub(super) fn is_beyond(&self, heard: Incarnation, reach: u64) -> bool {
         heard.0 > self.local.incarnation.0.saturating_add(reach)
     }
 
@@ -242,6 +246,7 @@ impl Membership {
             self.reserve_numbers();
             self.probes = Probes::new(self.probes.next_seq());
             self.restart_suspicions(now);
+            self.guard = Guard::new(now);
             self.tell_own_news();
             self.arm_probe(now);
         }

@@ -144,8 +144,10 @@ impl Packets {
                 Part::Alive { id, incarnation, .. } => {
                     (Subject::Full(id), incarnation, State::Alive)
                 }
-                // By a correction a death is looked into first.
-                Part::Dead { .. } if correction => continue,
+                // By a correction a death is looked into first, and so is one that nobody answers for.
+                Part::Dead { accusers, .. } if correction || accusers.as_slice().is_empty() => {
+                    continue;
+                }
                 Part::Suspect { subject, incarnation, .. }
                 | Part::Dead { subject, incarnation, .. } => (subject, incarnation, State::Suspect),
                 Part::Left { subject, incarnation } => (subject, incarnation, State::Left),
