@@ -199,7 +199,7 @@ pub enum EventKind {
     Updated,
     /// This node hears from nobody. The member is this node.
     Isolated,
-    /// It does again, or a partition is over (E6). The member is this node.
+    /// It hears from others again, or a partition is over (E6). The member is this node.
     Healed,
     /// Another process uses this node's id. The member is this node.
     Conflict {

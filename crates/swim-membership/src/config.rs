@@ -201,8 +201,8 @@ settings! {
     /// 500 ms (`local` 200 ms, `wan` 3 s). Must be shorter than the period.
     base_timeout: Duration,
     /// How long a silent member is given to refute once enough others confirm (S3). Default 4 s
-    /// (`fast` 2 s, `local` 1 s, `wan` 15 s), times max(1, log10 n). Longer tolerates longer
-    /// pauses, and finds every death so much later.
+    /// (`fast` 2 s, `local` 1 s, `wan` 15 s); without corroboration times max(1, log10 n). Longer
+    /// tolerates longer pauses, and finds every death so much later.
     suspicion_min: Duration,
     /// α of the suspicion maximum: β·α·max(1, log10 n) periods (S3). Default 4, range 1 to 20.
     suspicion_alpha: u32,

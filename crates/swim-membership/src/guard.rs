@@ -1,9 +1,9 @@
 //! Nobody passes sentence who is out of touch (S5).
 //!
 //! The guard is open while this node hears from others in time: an ack within the base time-out is
-//! younger than three periods, and three of its last four probes of members held alive were in
-//! time; where there are no eight others, one of the last round. While it is shut this node raises no
-//! suspicion and declares no death.
+//! younger than three periods, or nobody held alive was asked in vain since; and three of its last four
+//! turns at members held alive were in time, or, with fewer than eight others, one of as many turns as
+//! there are others. While it is shut this node raises no suspicion and declares no death.
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -34,6 +34,13 @@ pub(crate) enum Touch {
     Overruled { shut_since: Instant },
 }
 
+/// Since when the guard is shut, and how often the hold has begun anew meanwhile.
+#[derive(Clone, Copy, Debug)]
+struct Shut {
+    since: Instant,
+    renewed: u32,
+}
+
 /// What this node has heard in time.
 #[derive(Clone, Debug)]
 pub(crate) struct Guard {
@@ -44,9 +51,7 @@ pub(crate) struct Guard {
     spoken_at: Instant,
     /// The newest in the lowest bit; set: in time.
     results: u8,
-    shut_since: Option<Instant>,
-    /// How often the hold has begun anew since.
-    renewed: u32,
+    shut: Option<Shut>,
     /// Whom this node has asked in vain while it was shut, and since when.
     unheard: Vec<(MemberIx, Instant)>,
     /// Whether the user was told that this node is isolated.
@@ -61,8 +66,7 @@ impl Guard {
             missed: false,
             spoken_at: now,
             results: u8::MAX,
-            shut_since: None,
-            renewed: 0,
+            shut: None,
             unheard: Vec::new(),
             isolated: false,
         }
@@ -82,9 +86,11 @@ impl Guard {
     /// Anything has come. The end of a silence is no time to judge: the hold begins anew, in which
     /// those who were silent may be heard.
     pub(crate) fn on_spoken(&mut self, now: Instant, period: Duration) {
-        if self.is_silent(now, period) && self.is_shut() && self.renewed < RENEWED_MAX {
-            self.renewed += 1;
-            self.shut_since = Some(now);
+        if self.is_silent(now, period)
+            && let Some(shut) = &mut self.shut
+            && shut.renewed < RENEWED_MAX
+        {
+            *shut = Shut { since: now, renewed: shut.renewed + 1 };
             self.unheard.clear();
         }
         self.spoken_at = now;
@@ -109,7 +115,7 @@ impl Guard {
 
     /// Whether it was shut when it was last looked at.
     pub(crate) fn is_shut(&self) -> bool {
-        self.shut_since.is_some()
+        self.shut.is_some()
     }
 
     /// One who was asked then does not answer, but may not be accused yet. Returns whether there
@@ -143,7 +149,7 @@ impl Guard {
 
     /// There is no third member to ask: nothing is held.
     pub(crate) fn open(&mut self) {
-        (self.shut_since, self.renewed) = (None, 0);
+        self.shut = None;
         self.unheard.clear();
     }
 
@@ -156,10 +162,10 @@ impl Guard {
         others: usize,
     ) -> Touch {
         if self.is_heard(now, period) && self.is_in_time(others) {
-            (self.shut_since, self.renewed) = (None, 0);
+            self.shut = None;
             return Touch::Open;
         }
-        let shut_since = *self.shut_since.get_or_insert(now);
+        let shut_since = self.shut.get_or_insert(Shut { since: now, renewed: 0 }).since;
         if now - shut_since < hold { Touch::Shut } else { Touch::Overruled { shut_since } }
     }
 
@@ -174,7 +180,9 @@ impl Guard {
     pub(crate) fn on_stall(&mut self, lost: Duration) {
         self.heard_at = self.heard_at + lost;
         self.spoken_at = self.spoken_at + lost;
-        self.shut_since = self.shut_since.map(|since| since + lost);
+        if let Some(shut) = &mut self.shut {
+            shut.since = shut.since + lost;
+        }
         for (_, since) in &mut self.unheard {
             *since = *since + lost;
         }

@@ -108,7 +108,7 @@ impl Probe {
     }
 }
 
-/// The probes in flight: one a period, and those of members that an exchange called dead.
+/// The probes in flight: one a period, and those of members that are looked into besides.
 #[derive(Clone, Debug)]
 pub(crate) struct Probes {
     in_flight: Vec<Probe>,

@@ -38,9 +38,9 @@ impl Instant {
 
 /// A moment as both of the caller's clocks show it.
 ///
-/// Nothing is decided by the wall clock but the order in which members are probed, and it may be wrong: then that
-/// order is as good as a random one. The record of a death says what it showed. Where there is none
-/// the monotonic clock stands for it.
+/// Nothing is decided by the wall clock but the order in which members are probed, and it may be
+/// wrong: then that order is as good as a random one. The record of a death says what it showed. Where
+/// there is none the monotonic clock stands for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {
     /// The monotonic clock.

@@ -26,8 +26,8 @@ const STALL_MIN: Duration = Duration::from_millis(250);
 const GRACE: Duration = Duration::from_millis(20);
 
 impl Membership {
-    /// What both clocks show, before an input that comes at this moment. Only the rotation reads
-    /// the wall clock; a step of more than a period lets it begin anew (P1).
+    /// What both clocks show, before an input that comes at this moment. Only the rotation is
+    /// decided by the wall clock; a step of more than a period lets it begin anew (P1).
     pub fn handle_clock(&mut self, now: Now) {
         let clock = Clock::new(now);
         let step = clock.step_from(self.clock);
@@ -58,13 +58,9 @@ impl Membership {
         self.relays = Relays::default();
         self.guard.on_stall(late);
         self.health.worsen();
-        let inquiry = self.inquiry_time();
         let suspects: Vec<MemberIx> = self.suspicions.members().collect();
         for ix in suspects {
-            self.suspicions.update(ix, |suspicion| {
-                suspicion.push_out(now, late);
-                suspicion.due(inquiry)
-            });
+            self.change_suspicion(ix, |suspicion| suspicion.push_out(now, late));
         }
         if self.probe_at != Instant::NEVER {
             self.schedule_probe(now);

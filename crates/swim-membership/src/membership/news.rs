@@ -219,9 +219,21 @@ impl Membership {
         } else {
             self.suspect(now, now, ix, incarnation, accusers);
             self.corroborate(now, ix);
-            if incarnation > self.table.held(ix).record_incarnation() {
-                self.ask_record(now, source, subject);
-            }
+            self.ask_newer_record(now, source, ix, incarnation);
+        }
+    }
+
+    /// Asks for the record of one of whom a suspicion is newer than the record that is held (M4).
+    fn ask_newer_record(
+        &mut self,
+        now: Instant,
+        source: Source,
+        ix: MemberIx,
+        incarnation: Incarnation,
+    ) {
+        if incarnation > self.table.held(ix).record_incarnation() {
+            let subject = self.table.subject(ix);
+            self.ask_record(now, source, subject);
         }
     }
 
@@ -243,7 +255,7 @@ impl Membership {
             suspicion.confirm(other);
         }
         self.set_claim(now, ix, Claim::new(incarnation, State::Suspect), None);
-        self.suspicions.set(ix, suspicion.due(self.inquiry_time()), suspicion);
+        self.watch(ix, suspicion);
         match held {
             // It must have raised its incarnation itself, so it is back, if in doubt.
             State::Dead => self.emit(ix, EventKind::Up),
@@ -270,12 +282,10 @@ impl Membership {
 
     pub(super) fn add_accusers(&mut self, ix: MemberIx, accusers: Accusers) {
         let mut confirmed = false;
-        let inquiry = self.inquiry_time();
-        self.suspicions.update(ix, |suspicion| {
+        self.change_suspicion(ix, |suspicion| {
             for &accuser in accusers.as_slice() {
                 confirmed |= suspicion.confirm(accuser);
             }
-            suspicion.due(inquiry)
         });
         if confirmed {
             self.tell_news(ix);
@@ -338,10 +348,7 @@ impl Membership {
             if source.via.is_gossip() {
                 self.corroborate(now, ix);
             }
-            if incarnation > self.table.held(ix).record_incarnation() {
-                let subject = self.table.subject(ix);
-                self.ask_record(now, source, subject);
-            }
+            self.ask_newer_record(now, source, ix, incarnation);
         }
         if !source.via.is_gossip() {
             self.start_probe(now, ix, Purpose::Doubt);

@@ -265,13 +265,9 @@ impl Membership {
     /// Time that passed between two lives is not held against suspects: each gets its whole time
     /// to refute anew.
     fn restart_suspicions(&mut self, now: Instant) {
-        let inquiry = self.inquiry_time();
         let suspects: Vec<MemberIx> = self.suspicions.members().collect();
         for ix in suspects {
-            self.suspicions.update(ix, |suspicion| {
-                suspicion.restart(now);
-                suspicion.due(inquiry)
-            });
+            self.change_suspicion(ix, |suspicion| suspicion.restart(now));
         }
     }
 

@@ -26,11 +26,12 @@ impl Membership {
     /// Whether this node may pass sentence (S5). Where there is no third member to ask it may.
     pub(super) fn look_at_guard(&mut self, now: Instant) -> Touch {
         let (period, hold) = (self.config.period(), self.config.isolation_hold());
-        if !self.config.isolation_guard() || self.table.present() < 2 {
+        let others = self.table.present();
+        if !self.config.isolation_guard() || others < 2 {
             self.guard.open();
             return Touch::Open;
         }
-        let touch = self.guard.look(now, period, hold, self.table.present());
+        let touch = self.guard.look(now, period, hold, others);
         if touch == Touch::Open && self.guard.isolated {
             self.on_touch(now);
         }
@@ -96,7 +97,6 @@ impl Membership {
     /// Suspects that have not refuted in time are dead (S4), unless this node is out of touch (S5).
     pub(super) fn on_suspicions_due(&mut self, now: Instant) {
         while let Some((ix, mut suspicion)) = self.suspicions.pop_due(now) {
-            let inquiry = self.inquiry_time();
             match self.look_at_guard(now) {
                 Touch::Shut => {
                     self.counters.sentences_held += u64::from(!suspicion.is_held());
@@ -106,7 +106,7 @@ impl Membership {
                 }
                 Touch::Open if suspicion.is_held() => {
                     suspicion.reprieve(now);
-                    self.suspicions.set(ix, suspicion.due(inquiry), suspicion);
+                    self.watch(ix, suspicion);
                     self.start_probe(now, ix, Purpose::Doubt);
                 }
                 Touch::Overruled { shut_since } => {
@@ -132,24 +132,36 @@ impl Membership {
         if self.guard.is_silent(now, self.config.period()) {
             suspicion.forget_confirmations();
         }
-        let due = suspicion.due(self.inquiry_time());
-        if due > now {
-            self.suspicions.set(ix, due, suspicion);
+        if suspicion.due(self.inquiry_time()) > now {
+            self.watch(ix, suspicion);
         } else {
             self.inquire_or_bury(now, ix, suspicion);
         }
     }
 
     /// How long others are given to say better of a suspect than this node holds (S9).
-    pub(super) fn inquiry_time(&self) -> Duration {
+    fn inquiry_time(&self) -> Duration {
         if self.config.inquiry() { self.config.base_timeout() } else { Duration::ZERO }
     }
 
-    fn inquire_or_bury(&mut self, now: Instant, ix: MemberIx, mut suspicion: Suspicion) {
+    /// Keeps a suspicion until something is to be done about it.
+    pub(super) fn watch(&mut self, ix: MemberIx, suspicion: Suspicion) {
+        self.suspicions.set(ix, suspicion.due(self.inquiry_time()), suspicion);
+    }
+
+    /// Changes a suspicion, if one runs, and with it when something is to be done.
+    pub(super) fn change_suspicion(&mut self, ix: MemberIx, change: impl FnOnce(&mut Suspicion)) {
         let inquiry = self.inquiry_time();
-        if !inquiry.is_zero() && suspicion.inquire(now) {
+        self.suspicions.update(ix, |suspicion| {
+            change(suspicion);
+            suspicion.due(inquiry)
+        });
+    }
+
+    fn inquire_or_bury(&mut self, now: Instant, ix: MemberIx, mut suspicion: Suspicion) {
+        if self.config.inquiry() && suspicion.inquire(now) {
             self.inquire(now, ix);
-            self.suspicions.set(ix, suspicion.due(inquiry), suspicion);
+            self.watch(ix, suspicion);
             return;
         }
         self.counters.deaths_declared += 1;
