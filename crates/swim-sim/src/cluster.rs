@@ -1,5 +1,6 @@
 //! The simulated cluster: hosts, links, one clock, and one step at a time.
 
+mod environment;
 mod faults;
 mod network;
 mod observe;
@@ -20,9 +21,11 @@ pub use faults::{Data, Place};
 pub use observe::{Observation, Seen};
 
 use crate::check::{Checker, Violation};
+use crate::environment::{Air, Course};
 use crate::host::{Condition, Host, Input};
 use crate::liar::Liar;
 use crate::link::{Conditions, Links};
+use crate::meter::Meter;
 use crate::names::Names;
 use crate::queue::Queue;
 use crate::speech::Speech;
@@ -117,11 +120,35 @@ pub struct Traffic {
 /// What will happen.
 #[derive(Debug)]
 enum Happening {
-    Wake { host: u32, life: u32 },
-    Arrives { to: SocketAddr, input: Input },
-    Replied { host: u32, life: u32, exchange: ExchangeId, frame: Option<Vec<u8>> },
-    GiveUp { host: u32, life: u32, exchange: ExchangeId },
-    Saved { host: u32, life: u32, result: Result<(), String> },
+    Wake {
+        host: u32,
+        life: u32,
+    },
+    Arrives {
+        to: SocketAddr,
+        input: Input,
+    },
+    Replied {
+        host: u32,
+        life: u32,
+        exchange: ExchangeId,
+        frame: Option<Vec<u8>>,
+    },
+    GiveUp {
+        host: u32,
+        life: u32,
+        exchange: ExchangeId,
+    },
+    Saved {
+        host: u32,
+        life: u32,
+        result: Result<(), String>,
+    },
+    /// The environment does something to hosts.
+    Turn {
+        course: u32,
+        routine: u32,
+    },
 }
 
 /// Nodes of the real composition under one virtual clock.
@@ -150,6 +177,12 @@ pub struct Cluster {
     steps: u64,
     /// How many they were when time went on last.
     steps_before: u64,
+    /// What the environment does to packets, and to hosts.
+    air: Option<Air>,
+    course: Option<Course>,
+    /// How many environments there have been.
+    courses: u32,
+    meter: Option<Box<Meter>>,
 }
 
 impl Cluster {
@@ -183,6 +216,10 @@ impl Cluster {
             violation: None,
             steps: 0,
             steps_before: 0,
+            air: None,
+            course: None,
+            courses: 0,
+            meter: None,
             options,
         }
     }

@@ -1,6 +1,7 @@
 //! What all experiments share: their arguments, and what they hand over.
 
 pub(crate) mod churn;
+pub(crate) mod conditions;
 pub(crate) mod detect;
 pub(crate) mod interval;
 pub(crate) mod loss;

@@ -22,11 +22,13 @@
 
 mod check;
 mod cluster;
+mod environment;
 mod fault;
 mod host;
 mod liar;
 mod lie;
 mod link;
+mod meter;
 mod names;
 mod panics;
 mod plan;
@@ -42,10 +44,12 @@ mod words;
 
 pub use check::Violation;
 pub use cluster::{Checks, Cluster, Data, HostIx, Observation, Options, Place, Seen, Traffic};
+pub use environment::{Environment, Health};
 pub use fault::{Fault, Isolation};
 pub use host::{Condition, Skew};
 pub use lie::Lie;
 pub use link::{Conditions, Links, Tampering};
+pub use meter::Meter;
 pub use plan::{Outcome, Plan, Sightings, Size};
 #[cfg(feature = "cli")]
 pub use soak::{SoakArgs, run as run_soak};

@@ -12,7 +12,7 @@ use clap::{Parser, Subcommand};
 use swim_sim::SoakArgs;
 
 use experiments::{
-    Common, Report, churn, detect, interval, loss, partition, pause, scale, threshold,
+    Common, Report, churn, conditions, detect, interval, loss, partition, pause, scale, threshold,
 };
 
 /// Simulated clusters of swimmer's real nodes, under one virtual clock.
@@ -47,6 +47,8 @@ enum Command {
     Partition(partition::Args),
     /// What large clusters cost, in traffic, memory and time.
     Scale(scale::Args),
+    /// Members crash, now and then, under all kinds of conditions.
+    Conditions(conditions::Args),
     /// Run random plans of faults by seeds, and check every step.
     Soak(SoakArgs),
 }
@@ -62,6 +64,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Churn(args) => (churn::run(args)?, &args.common),
         Command::Partition(args) => (partition::run(args)?, &args.common),
         Command::Scale(args) => (scale::run(args)?, &args.common),
+        Command::Conditions(args) => (conditions::run(args)?, &args.common),
         Command::Soak(args) => return Ok(swim_sim::run_soak(args)),
     };
     print(&report, common)?;

@@ -151,9 +151,12 @@ impl Cluster {
         to: SocketAddr,
         bytes: Vec<u8>,
     ) {
+        let length = bytes.len() as u64 + UDP_OVERHEAD;
         self.traffic.datagrams += 1;
-        self.traffic.datagram_bytes += bytes.len() as u64 + UDP_OVERHEAD;
-        let fate = self.draw_fate(ix, to);
+        self.traffic.datagram_bytes += length;
+        self.meter_sent(ix, &bytes, length);
+        let verdict = self.judge_datagram(ix, to, &bytes);
+        let fate = self.draw_fate(ix, to, verdict.lost);
         if self.transcript.wants(Detail::Messages) {
             let what = self.speech.datagram(&self.names, &bytes);
             let to = Names::address(to);
@@ -161,7 +164,7 @@ impl Cluster {
         }
         let leaves_at = match fate {
             Fate::Nobody | Fate::Cut | Fate::Lost => return self.recycle(bytes),
-            Fate::Once | Fate::Twice => self.leave_uplink(ix, bytes.len() as u64 + UDP_OVERHEAD),
+            Fate::Once | Fate::Twice => self.leave_uplink(ix, length) + verdict.delay,
         };
         let bytes = self.tamper(ix, from, to, bytes);
         if fate == Fate::Twice {
@@ -170,7 +173,7 @@ impl Cluster {
         self.arrive(ix, leaves_at, from, to, bytes);
     }
 
-    fn draw_fate(&mut self, ix: u32, to: SocketAddr) -> Fate {
+    fn draw_fate(&mut self, ix: u32, to: SocketAddr, lost: bool) -> Fate {
         let Some(target) = host_of(to) else {
             self.traffic.to_nobody += 1;
             return Fate::Nobody;
@@ -180,7 +183,7 @@ impl Cluster {
             return Fate::Cut;
         }
         let conditions = self.links.conditions(ix, target);
-        if conditions.loses(&mut self.rng) {
+        if conditions.loses(&mut self.rng) || lost {
             self.traffic.lost += 1;
             Fate::Lost
         } else if conditions.doubles(&mut self.rng) {
@@ -300,7 +303,12 @@ impl Cluster {
             let conditions = self.links.conditions(from, to);
             let mut wait = retry;
             let mut tries = 0;
-            while conditions.loses(&mut self.rng) {
+            loop {
+                let verdict = self.judge_stream(from, to, at);
+                if !conditions.loses(&mut self.rng) && !verdict.lost {
+                    at = at + verdict.delay;
+                    break;
+                }
                 tries += 1;
                 if tries == TRIES_MAX {
                     return None;

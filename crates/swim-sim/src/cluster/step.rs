@@ -34,6 +34,7 @@ impl Cluster {
                 self.on_replied(host, life, exchange, None);
             }
             Happening::Saved { host, life, result } => self.on_saved(host, life, result),
+            Happening::Turn { course, routine } => self.on_turn(course, routine),
         }
         self.violation.take().map_or(Ok(()), Err)
     }
@@ -65,6 +66,9 @@ impl Cluster {
     }
 
     fn on_arrival(&mut self, to: SocketAddr, input: Input) {
+        if let Input::Datagram { from, bytes } = &input {
+            self.meter_got(*from, to, bytes);
+        }
         let found = host_of(to).filter(|&ix| (ix as usize) < self.hosts.len());
         let listening = found.filter(|&ix| self.hosts[ix as usize].listens_at(to));
         match (listening, input) {

@@ -1,0 +1,249 @@
+//! Environments: conditions under which a cluster runs, as small values with a name and parameters.
+//!
+//! ```text
+//! loss:20          20 % of all packets are lost
+//! starved:50       half of the members get no CPU for 0.2 to 3 s, again and again
+//! far:0.6          a tenth of the members is 0.6 s away from all others
+//! ```
+//!
+//! [`Cluster::enter`](crate::Cluster::enter) begins one. From then on the cluster lives in it, whatever else is done to it,
+//! until another one begins or `clean` ends it. An environment has chance of its own, so that a
+//! cluster without one draws the same numbers as before there were any.
+//!
+//! A member is *healthy* if it runs, no environment stops or slows its process, and none of its own
+//! links is worse than uniform loss. A link between a member with bad links and another one counts
+//! as a link of the former only. `docs/experiments/conditions.md` describes all environments.
+
+mod burst;
+mod course;
+mod delay;
+mod loss;
+mod packet;
+mod stall;
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::words::TextError;
+
+pub use course::Health;
+pub(crate) use course::{Course, Draft, Drafted};
+pub(crate) use packet::{Air, Carried, Kind, Packet, Verdict};
+
+/// Parameters of an environment at most.
+const PARAMETERS_MAX: usize = 2;
+
+/// Conditions under which a cluster runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Environment {
+    entry: &'static Entry,
+    /// In thousandths; as many as the entry has parameters.
+    values: [u32; PARAMETERS_MAX],
+}
+
+/// One line of the catalogue.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    name: &'static str,
+    parameters: &'static [Parameter],
+    about: &'static str,
+    begin: fn(&mut Draft<'_>),
+}
+
+/// What a number behind the name means.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Parameter {
+    /// What it is, with its unit.
+    what: &'static str,
+    /// In thousandths.
+    default: u32,
+    /// In thousandths.
+    max: u32,
+}
+
+impl Parameter {
+    /// So many of 100.
+    const fn percent(what: &'static str, default: u32) -> Self {
+        Self { what, default: default * 1_000, max: 100_000 }
+    }
+
+    /// A time, by default so many milliseconds.
+    const fn seconds(what: &'static str, default_millis: u32) -> Self {
+        Self { what, default: default_millis, max: 3_600_000 }
+    }
+}
+
+/// The families, in the order in which they are listed.
+const FAMILIES: [&[Entry]; 3] = [loss::ENTRIES, delay::ENTRIES, stall::ENTRIES];
+
+impl Environment {
+    /// Nothing is wrong.
+    pub fn clean() -> Self {
+        Self::of("clean").expect("the catalogue begins with it")
+    }
+
+    /// All names with their parameters at their defaults.
+    pub fn all() -> impl Iterator<Item = Self> {
+        FAMILIES.into_iter().flatten().map(Self::with_defaults)
+    }
+
+    /// Whether nothing is wrong.
+    pub fn is_clean(&self) -> bool {
+        *self == Self::clean()
+    }
+
+    /// What happens in it, in a line.
+    pub fn about(&self) -> &'static str {
+        self.entry.about
+    }
+
+    /// What its parameters are, in the order in which they stand behind its name.
+    pub fn parameters(&self) -> impl Iterator<Item = &'static str> {
+        self.entry.parameters.iter().map(|parameter| parameter.what)
+    }
+
+    pub(crate) fn begin(&self, draft: &mut Draft<'_>) {
+        (self.entry.begin)(draft);
+    }
+
+    /// A parameter that is a share, of 1,000.
+    pub(crate) fn per_mille(&self, at: usize) -> u32 {
+        self.values[at] / 100
+    }
+
+    /// A parameter that is a time.
+    pub(crate) fn span(&self, at: usize) -> Duration {
+        Duration::from_millis(u64::from(self.values[at]))
+    }
+
+    fn of(name: &str) -> Option<Self> {
+        Self::all().find(|environment| environment.entry.name == name)
+    }
+
+    fn with_defaults(entry: &'static Entry) -> Self {
+        let mut values = [0; PARAMETERS_MAX];
+        for (value, parameter) in values.iter_mut().zip(entry.parameters) {
+            *value = parameter.default;
+        }
+        Self { entry, values }
+    }
+}
+
+/// By name and parameters.
+impl PartialEq for Environment {
+    fn eq(&self, other: &Self) -> bool {
+        (self.entry.name, self.values) == (other.entry.name, other.values)
+    }
+}
+
+impl Eq for Environment {}
+
+/// The name, then all parameters.
+impl fmt::Display for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = self.entry.name.to_owned();
+        // Those at the end that have their defaults need not be said, except the first.
+        let mut count = self.entry.parameters.len();
+        while count > 1 && self.values[count - 1] == self.entry.parameters[count - 1].default {
+            count -= 1;
+        }
+        for value in &self.values[..count] {
+            text.push(':');
+            text.push_str(&decimal(*value));
+        }
+        f.pad(&text)
+    }
+}
+
+/// Thousandths as a decimal number.
+fn decimal(thousandths: u32) -> String {
+    let (whole, part) = (thousandths / 1_000, thousandths % 1_000);
+    if part == 0 {
+        return whole.to_string();
+    }
+    format!("{whole}.{part:03}").trim_end_matches('0').to_owned()
+}
+
+/// A decimal number as thousandths.
+fn thousandths(word: &str) -> Option<u32> {
+    let (whole, part) = word.split_once('.').unwrap_or((word, "0"));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(whole) || !digits(part) || !(1..=3).contains(&part.len()) {
+        return None;
+    }
+    let part: u32 = format!("{part:0<3}").parse().ok()?;
+    whole.parse::<u32>().ok()?.checked_mul(1_000)?.checked_add(part)
+}
+
+impl FromStr for Environment {
+    type Err = TextError;
+
+    fn from_str(text: &str) -> Result<Self, TextError> {
+        let mut words = text.split(':');
+        let name = words.next().unwrap_or_default();
+        let Some(mut found) = Self::of(name) else {
+            let names: Vec<&str> = Self::all().map(|known| known.entry.name).collect();
+            let names = names.join(", ");
+            return Err(TextError::new(format!("`{name}` is no environment; there are {names}")));
+        };
+        for (at, word) in words.enumerate() {
+            let Some(parameter) = found.entry.parameters.get(at) else {
+                return Err(TextError::new(format!("`{name}` has no parameter for `{word}`")));
+            };
+            let value = thousandths(word).filter(|&value| value <= parameter.max);
+            found.values[at] = value.ok_or_else(|| {
+                let (what, max) = (parameter.what, decimal(parameter.max));
+                TextError::new(format!("`{word}` is not {what}, at most {max}"))
+            })?;
+        }
+        Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_environment_is_read_as_it_is_written() {
+        for environment in Environment::all() {
+            assert_eq!(environment.to_string().parse(), Ok(environment));
+            assert!(environment.entry.parameters.len() <= PARAMETERS_MAX);
+        }
+        for text in ["loss:20", "loss:0.5", "far:0.25", "gc:5:30", "clean"] {
+            let read: Environment = text.parse().expect("known");
+            assert_eq!(read.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn each_environment_has_a_name_of_its_own() {
+        let names: Vec<&str> = Environment::all().map(|known| known.entry.name).collect();
+        let different: std::collections::BTreeSet<&&str> = names.iter().collect();
+        assert_eq!(different.len(), names.len());
+    }
+
+    #[test]
+    fn a_parameter_that_is_left_out_has_its_default() {
+        let far: Environment = "far".parse().expect("known");
+        assert_eq!(far, "far:0.6:10".parse().expect("known"));
+        assert_eq!((far.span(0), far.per_mille(1)), (Duration::from_millis(600), 100));
+    }
+
+    #[test]
+    fn what_is_wrong_with_an_environment_is_said() {
+        for (text, wrong) in [
+            ("fog", "`fog` is no environment"),
+            ("loss:101", "at most 100"),
+            ("loss:-1", "is not"),
+            ("loss:1.2345", "is not"),
+            ("loss:", "is not"),
+            ("clean:1", "no parameter"),
+            ("far:1:2:3", "no parameter"),
+        ] {
+            let error = text.parse::<Environment>().unwrap_err().to_string();
+            assert!(error.contains(wrong), "{text}: {error}");
+        }
+    }
+}

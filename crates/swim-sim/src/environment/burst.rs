@@ -1,0 +1,117 @@
+//! Times of good and bad by turns, as in the model of Gilbert and Elliott: both last as long as an
+//! exponential distribution says.
+
+use std::time::Duration;
+
+use rand::RngExt;
+use rand::rngs::Xoshiro256PlusPlus;
+use swim_membership::Instant;
+
+/// How long good and bad times are on average.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Means {
+    good: Duration,
+    bad: Duration,
+}
+
+impl Means {
+    /// Bad for so long on average, and for so many of 1,000 moments.
+    pub(super) fn new(bad: Duration, per_mille: u32) -> Self {
+        let good = bad * (1_000 - per_mille.min(1_000)) / per_mille.clamp(1, 1_000);
+        Self { good, bad }
+    }
+}
+
+/// One thing that is good or bad, looked at in the order of time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Burst {
+    means: Means,
+    is_bad: bool,
+    until: Instant,
+}
+
+impl Burst {
+    /// As it is after long.
+    pub(super) fn draw(means: Means, now: Instant, rng: &mut Xoshiro256PlusPlus) -> Self {
+        let (good, bad) = (means.good.as_micros() as u64, means.bad.as_micros() as u64);
+        let is_bad = rng.random_range(0..(good + bad).max(1)) < bad;
+        let mut burst = Self { means, is_bad, until: now };
+        // What is left of an exponential time is exponential.
+        burst.until = now + burst.draw_time(rng);
+        burst
+    }
+
+    /// Whether it is bad now. Earlier moments than the last asked for count as that.
+    pub(super) fn is_bad(&mut self, now: Instant, rng: &mut Xoshiro256PlusPlus) -> bool {
+        while self.until <= now {
+            self.is_bad = !self.is_bad;
+            self.until = self.until + self.draw_time(rng);
+        }
+        self.is_bad
+    }
+
+    fn draw_time(&self, rng: &mut Xoshiro256PlusPlus) -> Duration {
+        let mean = if self.is_bad { self.means.bad } else { self.means.good };
+        // At least a moment, so that time goes on.
+        exponential(mean, rng).max(Duration::from_micros(1))
+    }
+}
+
+/// A time of the exponential distribution with this mean, by von Neumann's way: comparisons of
+/// uniform numbers only, so that it is the same on all machines.
+pub(super) fn exponential(mean: Duration, rng: &mut Xoshiro256PlusPlus) -> Duration {
+    let mut whole = 0;
+    loop {
+        let first: u32 = rng.random();
+        let (mut last, mut falling) = (first, 1);
+        loop {
+            let next: u32 = rng.random();
+            if next >= last {
+                break;
+            }
+            (last, falling) = (next, falling + 1);
+        }
+        if falling % 2 == 1 {
+            let part = (mean.as_micros() as u64 * u64::from(first)) >> 32;
+            return mean * whole + Duration::from_micros(part);
+        }
+        whole += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+
+    use super::*;
+
+    #[test]
+    fn an_exponential_time_has_its_mean_and_its_tail() {
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
+        let mean = Duration::from_millis(500);
+        let times: Vec<Duration> = (0..20_000).map(|_| exponential(mean, &mut rng)).collect();
+        let sum: Duration = times.iter().sum();
+        let average = (sum / 20_000).as_millis();
+        assert!((485..515).contains(&average), "{average} ms");
+        // e⁻² of them are longer than two means.
+        let long = times.iter().filter(|&&time| time > mean * 2).count();
+        assert!((2_500..2_900).contains(&long), "{long} of 20,000");
+    }
+
+    #[test]
+    fn a_burst_is_bad_for_its_share_of_time_and_as_long_as_it_should_be() {
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(2);
+        let means = Means::new(Duration::from_millis(800), 250);
+        let mut burst = Burst::draw(means, Instant::ZERO, &mut rng);
+        let (mut bad, mut began, mut was) = (0_u64, 0_u64, false);
+        for millis in 0..2_000_000_u64 {
+            let is = burst.is_bad(Instant::from_micros(millis * 1_000), &mut rng);
+            bad += u64::from(is);
+            began += u64::from(is && !was);
+            was = is;
+        }
+        assert!((480_000..520_000).contains(&bad), "{bad} ms of 2,000,000");
+        let average = bad / began;
+        assert!((750..850).contains(&average), "{average} ms each");
+    }
+}
