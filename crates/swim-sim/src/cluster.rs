@@ -18,7 +18,7 @@ use swim_proto::{ClusterName, NodeId, State};
 use swimmer::node::{ExchangeId, Node};
 
 pub use faults::{Data, Place};
-pub use observe::{Observation, Seen};
+pub use observe::{Ended, Observation, Seen};
 
 use crate::check::{Checker, Violation};
 use crate::environment::{Air, Course};
@@ -164,6 +164,7 @@ pub struct Cluster {
     pool: Vec<Vec<u8>>,
     traffic: Traffic,
     observations: Vec<Observation>,
+    ended: Vec<Ended>,
     observing: bool,
     transcript: Transcript,
     pub(crate) names: Names,
@@ -207,6 +208,7 @@ impl Cluster {
             pool: Vec::new(),
             traffic: Traffic::default(),
             observations: Vec::new(),
+            ended: Vec::new(),
             observing: true,
             transcript: Transcript::new(options.detail, options.lines),
             checker,
@@ -311,7 +313,12 @@ impl Cluster {
         std::mem::take(&mut self.observations)
     }
 
-    /// Whether to keep what hosts see of each other. At first it is kept.
+    /// Takes out which processes have crashed since the last call.
+    pub fn take_ended(&mut self) -> Vec<Ended> {
+        std::mem::take(&mut self.ended)
+    }
+
+    /// Whether to keep what hosts see of each other, and which crash. At first it is kept.
     pub fn observe(&mut self, observing: bool) {
         self.observing = observing;
     }

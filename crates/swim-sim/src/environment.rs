@@ -15,11 +15,14 @@
 //! as a link of the former only. `docs/experiments/conditions.md` describes all environments.
 
 mod burst;
+mod clock;
 mod course;
 mod delay;
+mod gray;
 mod loss;
 mod packet;
 mod stall;
+mod turnover;
 
 use std::fmt;
 use std::str::FromStr;
@@ -68,6 +71,16 @@ impl Parameter {
         Self { what, default: default * 1_000, max: 100_000 }
     }
 
+    /// A number, by default so many.
+    const fn count(what: &'static str, default: u32, max: u32) -> Self {
+        Self { what, default: default * 1_000, max: max * 1_000 }
+    }
+
+    /// A time, by default so many milliseconds, given in milliseconds.
+    const fn millis(what: &'static str, default: u32) -> Self {
+        Self { what, default: default * 1_000, max: 3_600_000 }
+    }
+
     /// A time, by default so many milliseconds.
     const fn seconds(what: &'static str, default_millis: u32) -> Self {
         Self { what, default: default_millis, max: 3_600_000 }
@@ -75,7 +88,14 @@ impl Parameter {
 }
 
 /// The families, in the order in which they are listed.
-const FAMILIES: [&[Entry]; 3] = [loss::ENTRIES, delay::ENTRIES, stall::ENTRIES];
+const FAMILIES: [&[Entry]; 6] = [
+    loss::ENTRIES,
+    delay::ENTRIES,
+    stall::ENTRIES,
+    gray::ENTRIES,
+    clock::ENTRIES,
+    turnover::ENTRIES,
+];
 
 impl Environment {
     /// Nothing is wrong.
@@ -115,6 +135,16 @@ impl Environment {
     /// A parameter that is a time.
     pub(crate) fn span(&self, at: usize) -> Duration {
         Duration::from_millis(u64::from(self.values[at]))
+    }
+
+    /// A parameter that is a number.
+    pub(crate) fn count(&self, at: usize) -> u32 {
+        self.values[at] / 1_000
+    }
+
+    /// A parameter that is a time in milliseconds.
+    pub(crate) fn millis(&self, at: usize) -> Duration {
+        Duration::from_micros(u64::from(self.values[at]))
     }
 
     fn of(name: &str) -> Option<Self> {

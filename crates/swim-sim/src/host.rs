@@ -8,12 +8,12 @@ use swim_membership::{Instant, Now};
 use swim_proto::NodeId;
 use swimmer::node::{ExchangeId, Node, RequestId, SavedState};
 
+use crate::wall_clock::WallClock;
+
 /// Datagrams that wait for a host that does not take them; more are lost, as in a socket's buffer.
 pub(crate) const INBOX_MAX: usize = 4_096;
 /// The port of a host's first life; each new address is one further.
 const PORT: u16 = 7_000;
-/// What wall clocks show at the simulation's start.
-const UNIX_START: Duration = Duration::from_secs(1_600_000_000);
 
 /// What can happen to the process of a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,8 +121,7 @@ pub(crate) struct Host {
     pub(crate) inbox_max: usize,
     /// Whether its identity is another host's.
     pub(crate) twin: bool,
-    /// Microseconds by which its wall clock is wrong.
-    pub(crate) wall_ahead: i64,
+    pub(crate) wall_clock: WallClock,
     /// What was given to it at its start, for the next one.
     pub(crate) metadata: Vec<u8>,
     pub(crate) seeds: Vec<SocketAddr>,
@@ -151,7 +150,7 @@ impl Host {
             uplink_free_at: Instant::ZERO,
             inbox_max: INBOX_MAX,
             twin: false,
-            wall_ahead: 0,
+            wall_clock: WallClock::default(),
             metadata: Vec::new(),
             seeds: Vec::new(),
             saved: SavedState::default(),
@@ -159,11 +158,10 @@ impl Host {
         }
     }
 
-    /// What its clocks show. The wall clock is kept right by others, so it does not drift.
+    /// What its clocks show. The wall clock is kept right by others, so it does not drift with the
+    /// other one.
     pub(crate) fn clocks(&self, now: Instant) -> Now {
-        let unix = (UNIX_START.as_micros() as u64 + now.as_micros())
-            .saturating_add_signed(self.wall_ahead);
-        Now { monotonic: self.skew.local(now), unix: Duration::from_micros(unix) }
+        Now { monotonic: self.skew.local(now), unix: self.wall_clock.shown(now) }
     }
 
     /// Whether somebody listens at this port of the host.

@@ -40,10 +40,13 @@ mod speech;
 mod story;
 mod sweep;
 mod transcript;
+mod wall_clock;
 mod words;
 
 pub use check::Violation;
-pub use cluster::{Checks, Cluster, Data, HostIx, Observation, Options, Place, Seen, Traffic};
+pub use cluster::{
+    Checks, Cluster, Data, Ended, HostIx, Observation, Options, Place, Seen, Traffic,
+};
 pub use environment::{Environment, Health};
 pub use fault::{Fault, Isolation};
 pub use host::{Condition, Skew};

@@ -36,11 +36,6 @@ impl Cluster {
         self.course.as_ref().map_or(Health::Healthy, |course| course.health(ix.0))
     }
 
-    /// Whether the environment ends and starts a host's process.
-    pub fn is_managed(&self, ix: HostIx) -> bool {
-        self.course.as_ref().is_some_and(|course| course.manages(ix.0))
-    }
-
     /// Begins to count what each host sends and gets, anew.
     pub fn start_meter(&mut self) {
         self.meter = Some(Box::default());

@@ -41,6 +41,7 @@ impl Cluster {
             host.saved = state;
         }
         host.end();
+        self.note_end(ix);
     }
 
     /// A host that is down starts again, and joins by `seeds`.
@@ -89,7 +90,12 @@ impl Cluster {
 
     /// A host's wall clock is set forward, or back, by so many microseconds.
     pub fn step_wall_clock(&mut self, ix: HostIx, micros: i64) {
-        self.hosts[ix.0 as usize].wall_ahead += micros;
+        self.hosts[ix.0 as usize].wall_clock.step(micros);
+    }
+
+    /// From now on a host's wall clock is fast by so many millionths; -1,000,000: it stands still.
+    pub fn set_wall_clock_rate(&mut self, ix: HostIx, ppm: i64) {
+        self.hosts[ix.0 as usize].wall_clock.set_rate(self.now, ppm);
     }
 
     /// So many packets wait for a host while it stands still; more are lost.

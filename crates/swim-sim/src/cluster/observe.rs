@@ -19,6 +19,17 @@ pub struct Observation {
     pub change: Seen,
 }
 
+/// A process that has crashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// When.
+    pub at: Instant,
+    /// Where it ran.
+    pub host: HostIx,
+    /// Its identity.
+    pub id: NodeId,
+}
+
 /// What was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Seen {
@@ -44,6 +55,12 @@ pub enum Seen {
 }
 
 impl Cluster {
+    pub(super) fn note_end(&mut self, host: HostIx) {
+        if self.observing {
+            self.ended.push(Ended { at: self.now, host, id: self.id(host) });
+        }
+    }
+
     pub(super) fn on_event(&mut self, ix: u32, event: &Event) {
         let (subject, change) = match event {
             Event::Joined(member) => (member, Seen::Joined),

@@ -38,7 +38,6 @@ pub(crate) struct Course {
     number: u32,
     routines: Vec<Box<dyn Routine>>,
     patients: Patients,
-    managed: BTreeSet<u32>,
     rng: Xoshiro256PlusPlus,
 }
 
@@ -66,11 +65,6 @@ impl Course {
         }
     }
 
-    /// Whether a host's process is ended and started by the environment.
-    pub(crate) fn manages(&self, host: u32) -> bool {
-        self.managed.contains(&host)
-    }
-
     pub(crate) fn turn(&mut self, routine: u32, cluster: &mut Cluster) -> Option<Duration> {
         self.routines.get_mut(routine as usize)?.turn(cluster, &mut self.rng)
     }
@@ -90,7 +84,6 @@ pub(crate) struct Draft<'a> {
     judges: Vec<Box<dyn Judge>>,
     routines: Vec<(Duration, Box<dyn Routine>)>,
     patients: Patients,
-    managed: BTreeSet<u32>,
 }
 
 /// An environment as it is set up: its network, its hosts, and when its routines have their first
@@ -113,13 +106,12 @@ impl<'a> Draft<'a> {
             judges: Vec::new(),
             routines: Vec::new(),
             patients: Patients::default(),
-            managed: BTreeSet::new(),
         };
         environment.begin(&mut draft);
-        let Self { judges, routines, patients, managed, mut rng, .. } = draft;
+        let Self { judges, routines, patients, mut rng, .. } = draft;
         let air = Air::new(judges, Xoshiro256PlusPlus::seed_from_u64(rng.random()));
         let (first_turns, routines) = routines.into_iter().unzip();
-        let course = Course { number, routines, patients, managed, rng };
+        let course = Course { number, routines, patients, rng };
         Drafted { air, course, first_turns }
     }
 

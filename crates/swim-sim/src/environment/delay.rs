@@ -3,13 +3,23 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use rand::RngExt;
 use rand::rngs::Xoshiro256PlusPlus;
+use swim_membership::Instant;
 
 use super::course::Range;
-use super::packet::{Judge, Packet, Verdict};
-use super::{Entry, Parameter};
+use super::packet::{Carried, Judge, Kind, Packet, Verdict};
+use super::{Draft, Entry, Parameter};
 
 const TRIP: Parameter = Parameter::seconds("the round trip in seconds", 600);
+const ZONES: Parameter = Parameter::count("the number of zones", 4, 64);
+
+/// Round trips between two zones.
+const BETWEEN_ZONES: Range = Range::millis(80, 250);
+/// The longest that a tail makes a packet take.
+const TAIL_MAX: Duration = Duration::from_secs(10);
+/// How long a queue that fills and drains takes to do so.
+const QUEUE_PERIOD: Duration = Duration::from_secs(10);
 
 pub(super) const ENTRIES: &[Entry] = &[
     Entry {
@@ -25,6 +35,55 @@ pub(super) const ENTRIES: &[Entry] = &[
         begin: |draft| {
             let hosts = draft.link_badly(draft.environment.per_mille(1));
             draft.judge(Far { hosts, way: Way::of_trip(draft.environment.span(0)) });
+        },
+    },
+    Entry {
+        name: "zones",
+        parameters: &[ZONES],
+        about: "members are in zones, with round trips of 80 to 250 ms between them",
+        begin: |draft| zones(draft, Tail::None),
+    },
+    Entry {
+        name: "zones-pareto",
+        parameters: &[ZONES],
+        about: "the same, and between zones one packet in n takes √n times as long, up to 10 s",
+        begin: |draft| zones(draft, Tail::Square),
+    },
+    Entry {
+        name: "pareto",
+        parameters: &[Parameter::millis("the shortest way in milliseconds", 10)],
+        about: "one packet in n takes n times as long as the shortest, up to 10 s",
+        begin: |draft| draft.judge(Tailed { min: draft.environment.millis(0) }),
+    },
+    Entry {
+        name: "bufferbloat",
+        parameters: &[
+            Parameter::seconds("the longest wait in seconds", 1_500),
+            Parameter::percent("the percentage of members", 30),
+        ],
+        about: "before some members a queue fills and drains every 10 s, and all packets wait in it",
+        begin: bufferbloat,
+    },
+    Entry {
+        name: "late-inbound",
+        parameters: &[
+            Parameter::percent("the percentage of members", 30),
+            Parameter::seconds("the mean delay in seconds", 1_000),
+        ],
+        about: "all that is sent to some members comes late",
+        begin: |draft| {
+            let hosts = draft.link_badly(draft.environment.per_mille(0));
+            let mean = draft.environment.span(1);
+            draft.judge(LateInto { hosts, time: Range { min: mean / 2, max: mean * 3 / 2 } });
+        },
+    },
+    Entry {
+        name: "ack-edge",
+        parameters: &[Parameter::percent("the percentage of members", 30)],
+        about: "some members answer pings 0.4 to 0.6 s late, some in time and some just not",
+        begin: |draft| {
+            let hosts = draft.link_badly(draft.environment.per_mille(0));
+            draft.judge(LateAcks { hosts, time: Range::millis(400, 600) });
         },
     },
 ];
@@ -54,6 +113,130 @@ impl Judge for Far {
     fn judge(&mut self, packet: Packet, rng: &mut Xoshiro256PlusPlus) -> Verdict {
         match self.hosts.contains(&packet.from) || self.hosts.contains(&packet.to) {
             true => self.way.judge(packet, rng),
+            false => Verdict::default(),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tail {
+    None,
+    /// Of n packets one takes √n times as long.
+    Square,
+}
+
+/// Hosts by turns in zones, each pair of which has a round trip of its own.
+struct Zones {
+    zones: u32,
+    /// Half of a round trip, for each two zones.
+    ways: Vec<Duration>,
+    tail: Tail,
+}
+
+fn zones(draft: &mut Draft<'_>, tail: Tail) {
+    let zones = draft.environment.count(0).max(1);
+    let rng = &mut draft.rng;
+    let ways = (0..zones * zones).map(|_| BETWEEN_ZONES.draw(rng) / 2).collect();
+    draft.judge(Zones { zones, ways, tail });
+}
+
+impl Judge for Zones {
+    fn judge(&mut self, packet: Packet, rng: &mut Xoshiro256PlusPlus) -> Verdict {
+        let (a, b) = (packet.from % self.zones, packet.to % self.zones);
+        if a == b {
+            return Verdict::default();
+        }
+        let way = self.ways[(a.min(b) * self.zones + a.max(b)) as usize];
+        Verdict::late(match self.tail {
+            Tail::None => way,
+            Tail::Square => {
+                // 2¹⁶ over the root of a number below 2³².
+                let drawn = u64::from(rng.random::<u32>()).max(1);
+                scaled(way, 1 << 16, drawn.isqrt())
+            }
+        })
+    }
+}
+
+/// A Pareto distribution with exponent 1.
+struct Tailed {
+    min: Duration,
+}
+
+impl Judge for Tailed {
+    fn judge(&mut self, _: Packet, rng: &mut Xoshiro256PlusPlus) -> Verdict {
+        let drawn = u64::from(rng.random::<u32>()).max(1);
+        Verdict::late(scaled(self.min, 1 << 32, drawn))
+    }
+}
+
+/// A time times `over / under`, which is at least 1, within the longest.
+fn scaled(time: Duration, over: u64, under: u64) -> Duration {
+    let micros = time.as_micros() * u128::from(over) / u128::from(under.max(1));
+    Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX)).min(TAIL_MAX.max(time))
+}
+
+/// Queues before some hosts, in both directions, each with a phase of its own.
+struct Queues {
+    longest: Duration,
+    phases: Vec<(u32, Duration)>,
+}
+
+fn bufferbloat(draft: &mut Draft<'_>) {
+    let hosts = draft.link_badly(draft.environment.per_mille(1));
+    let phase = Range { min: Duration::ZERO, max: QUEUE_PERIOD };
+    let rng = &mut draft.rng;
+    let phases = hosts.iter().map(|&host| (host, phase.draw(rng))).collect();
+    draft.judge(Queues { longest: draft.environment.span(0), phases });
+}
+
+impl Queues {
+    /// How long what comes to the queue of a host waits: up to the longest and down to nothing.
+    fn wait(&self, host: u32, at: Instant) -> Duration {
+        let Ok(found) = self.phases.binary_search_by_key(&host, |&(host, _)| host) else {
+            return Duration::ZERO;
+        };
+        let since = Duration::from_micros(at.as_micros()) + self.phases[found].1;
+        let (period, half) = (QUEUE_PERIOD.as_micros(), QUEUE_PERIOD.as_micros() / 2);
+        let within = since.as_micros() % period;
+        let height = within.min(period - within);
+        self.longest * height as u32 / half as u32
+    }
+}
+
+impl Judge for Queues {
+    fn judge(&mut self, packet: Packet, _: &mut Xoshiro256PlusPlus) -> Verdict {
+        let Packet { from, to, at, .. } = packet;
+        Verdict::late(self.wait(from, at) + self.wait(to, at))
+    }
+}
+
+/// What is sent to some comes late.
+struct LateInto {
+    hosts: BTreeSet<u32>,
+    time: Range,
+}
+
+impl Judge for LateInto {
+    fn judge(&mut self, packet: Packet, rng: &mut Xoshiro256PlusPlus) -> Verdict {
+        match self.hosts.contains(&packet.to) {
+            true => Verdict::late(self.time.draw(rng)),
+            false => Verdict::default(),
+        }
+    }
+}
+
+/// Some take their time to answer pings.
+struct LateAcks {
+    hosts: BTreeSet<u32>,
+    time: Range,
+}
+
+impl Judge for LateAcks {
+    fn judge(&mut self, packet: Packet, rng: &mut Xoshiro256PlusPlus) -> Verdict {
+        let acks = packet.carried == Carried::Datagram(Kind::ACK);
+        match acks && self.hosts.contains(&packet.from) {
+            true => Verdict::late(self.time.draw(rng)),
             false => Verdict::default(),
         }
     }

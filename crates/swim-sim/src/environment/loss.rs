@@ -70,8 +70,8 @@ pub(super) const ENTRIES: &[Entry] = &[
             draft.link_all_badly();
             let share = draft.environment.per_mille(0);
             let per_mille = draft.environment.per_mille(1);
-            let salt = draft.rng.random();
-            draft.judge(SomeLinks { share, per_mille, salt });
+            let links = SomeLinks { share, salt: draft.rng.random() };
+            draft.judge(BadLinks { links, per_mille });
         },
     },
     Entry {
@@ -128,7 +128,7 @@ impl Judge for Everywhere {
 }
 
 /// Only datagrams pass.
-pub(super) struct NoStreams;
+struct NoStreams;
 
 impl Judge for NoStreams {
     fn judge(&mut self, packet: Packet, _: &mut Xoshiro256PlusPlus) -> Verdict {
@@ -182,15 +182,14 @@ impl Judge for Switch {
     }
 }
 
-/// Some directions of links are bad, which ones follows from the numbers of their ends.
-struct SomeLinks {
-    share: u32,
-    per_mille: u32,
-    salt: u64,
+/// So many of 1,000 directions of links: which ones follows from the numbers of their ends.
+pub(super) struct SomeLinks {
+    pub(super) share: u32,
+    pub(super) salt: u64,
 }
 
 impl SomeLinks {
-    fn is_bad(&self, from: u32, to: u32) -> bool {
+    pub(super) fn contains(&self, from: u32, to: u32) -> bool {
         // The finaliser of SplitMix64.
         let mut bits = self.salt ^ u64::from(from) << 32 ^ u64::from(to);
         bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -199,9 +198,16 @@ impl SomeLinks {
     }
 }
 
-impl Judge for SomeLinks {
+/// Some directions of links lose packets by chance.
+struct BadLinks {
+    links: SomeLinks,
+    per_mille: u32,
+}
+
+impl Judge for BadLinks {
     fn judge(&mut self, packet: Packet, rng: &mut Xoshiro256PlusPlus) -> Verdict {
-        Verdict::lost(self.is_bad(packet.from, packet.to) && hits(self.per_mille, rng))
+        let is_bad = self.links.contains(packet.from, packet.to);
+        Verdict::lost(is_bad && hits(self.per_mille, rng))
     }
 }
 

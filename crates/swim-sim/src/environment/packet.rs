@@ -20,6 +20,7 @@ pub(crate) struct Kind(u8);
 
 impl Kind {
     pub(crate) const PING: Self = Self(1);
+    pub(crate) const ACK: Self = Self(2);
     /// How many kinds there can be.
     pub(crate) const COUNT: usize = 16;
 

@@ -65,6 +65,31 @@ pub(super) const ENTRIES: &[Entry] = &[
             each(draft, Still::Paused, still, Range::millis(5_000, 15_000));
         },
     },
+    Entry {
+        name: "rack",
+        parameters: &[
+            Parameter::seconds("the pause in seconds", 3_000),
+            Parameter::percent("the percentage of members", 10),
+        ],
+        about: "some members pause together, again 10 s after they went on",
+        begin: |draft| {
+            let hosts = draft.stall(draft.environment.per_mille(1));
+            let pause = draft.environment.span(0);
+            let (still, moving) = (Range { min: pause, max: pause }, Range::millis(10_000, 10_000));
+            let stalls = Stalls { hosts, how: Still::Paused, still, moving, stands: false };
+            draft.routine(Duration::from_secs(2), stalls);
+        },
+    },
+    Entry {
+        name: "migration",
+        parameters: &[Parameter::seconds("the pause in seconds", 5_000)],
+        about: "one member after another pauses, 0.5 s between two, as virtual machines that move",
+        begin: |draft| {
+            let (hosts, pause) = (draft.stall(1_000), draft.environment.span(0));
+            let (at, moves) = (0, None);
+            draft.routine(Duration::from_secs(2), Migration { hosts, at, moves, pause });
+        },
+    },
 ];
 
 /// How a process stands still.
@@ -125,6 +150,35 @@ impl Still {
         match self {
             Self::Paused => cluster.pause(ix),
             Self::Blocked => cluster.block(ix),
+        }
+    }
+}
+
+/// One host after another pauses.
+struct Migration {
+    hosts: Vec<HostIx>,
+    at: usize,
+    /// The one that pauses now.
+    moves: Option<HostIx>,
+    pause: Duration,
+}
+
+impl Routine for Migration {
+    fn turn(&mut self, cluster: &mut Cluster, _: &mut Xoshiro256PlusPlus) -> Option<Duration> {
+        if self.moves.is_some() {
+            self.end(cluster);
+            return Some(Duration::from_millis(500));
+        }
+        let host = *self.hosts.get(self.at)?;
+        self.at = (self.at + 1) % self.hosts.len();
+        Still::Paused.begin(cluster, host);
+        self.moves = Some(host);
+        Some(self.pause)
+    }
+
+    fn end(&mut self, cluster: &mut Cluster) {
+        if let Some(host) = self.moves.take() {
+            cluster.resume(host);
         }
     }
 }

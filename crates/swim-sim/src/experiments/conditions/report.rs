@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Serialize, Serializer};
 use swim_sim::Environment;
 
-use super::watch::{Found, Sample};
+use super::crash::Sample;
+use super::watch::Found;
 use super::{Args, Job};
 use crate::experiments::Report;
 use crate::experiments::lab::{quantile, round, sort};
@@ -14,7 +15,8 @@ use crate::experiments::table::{Table, count, seconds};
 use crate::experiments::variant::Variant;
 
 const TITLE: &str = "Members crash, now and then, under a condition: seconds until the first holds \
-                     one dead, until all do; crashes of which some member did not know at the end; \
+                     one dead, until all do, until all do that the condition \
+                     neither pauses nor blocks nor slows; crashes of which some member did not know at the end; \
                      changes to dead of members that ran, one for each observer: all, by the \
                      observer's own suspicion, of healthy members, of members that the condition \
                      pauses, blocks or slows; members that anybody so held dead; suspicions, and \
@@ -23,7 +25,7 @@ const TITLE: &str = "Members crash, now and then, under a condition: seconds unt
                      pings, that reached one member within a second; seconds from the end of the \
                      condition until all agree.";
 
-const HEAD: [&str; 29] = [
+const HEAD: [&str; 32] = [
     "condition",
     "variant",
     "crashes",
@@ -32,6 +34,9 @@ const HEAD: [&str; 29] = [
     "at most",
     "all 50 %",
     "90 %",
+    "99 %",
+    "at most",
+    "moving 50 %",
     "99 %",
     "at most",
     "unknown",
@@ -70,6 +75,10 @@ struct Row {
     full_p90: Option<f64>,
     full_p99: Option<f64>,
     full_max: Option<f64>,
+    /// Until all know that the condition neither pauses nor blocks nor slows.
+    moving_p50: Option<f64>,
+    moving_p99: Option<f64>,
+    moving_max: Option<f64>,
     /// Crashes of which some member did not know at the end.
     unknown: u64,
     /// Changes to dead of members that ran, one for each observer.
@@ -134,6 +143,7 @@ fn row(args: &Args, job: &Job, found: &[Found]) -> Row {
         times
     };
     let (first, full) = (times(|sample| sample.first), times(|sample| sample.full));
+    let moving = times(|sample| sample.moving);
     let mut agreed: Vec<_> = found.iter().map(|found| found.agreed).collect();
     sort(&mut agreed);
     let sum = |of: fn(&Found) -> u64| found.iter().map(of).sum::<u64>();
@@ -154,6 +164,9 @@ fn row(args: &Args, job: &Job, found: &[Found]) -> Row {
         full_p90: quantile(&full, 900),
         full_p99: quantile(&full, 990),
         full_max: quantile(&full, 1_000),
+        moving_p50: quantile(&moving, 500),
+        moving_p99: quantile(&moving, 990),
+        moving_max: quantile(&moving, 1_000),
         unknown: sum(|found| found.unknown),
         false_deaths: sum(|found| found.deaths.all),
         false_deaths_own: sum(|found| found.deaths.own),
@@ -206,6 +219,9 @@ fn cells(row: &Row) -> [String; HEAD.len()] {
         seconds(row.full_p90),
         seconds(row.full_p99),
         seconds(row.full_max),
+        seconds(row.moving_p50),
+        seconds(row.moving_p99),
+        seconds(row.moving_max),
         count(row.unknown),
         count(row.false_deaths),
         count(row.false_deaths_own),

@@ -1,31 +1,14 @@
 //! What is seen in one run.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use swim_sim::{Health, HostIx, Meter, Observation, Seen};
 use swimmer::{Instant, NodeId};
 
 use super::EVERY;
+use super::crash::{Crash, Sample};
 use crate::experiments::lab::Lab;
-
-/// A member whose process has ended, and who knows.
-#[derive(Clone, Debug)]
-struct Crash {
-    subject: NodeId,
-    at: Instant,
-    first: Option<Instant>,
-    last: Option<Instant>,
-    /// Members that held it present then, have run since, and have not held it dead yet.
-    waiting: BTreeSet<HostIx>,
-}
-
-/// When a crash was known, counted from it; `None`: not in the time for which it was watched.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Sample {
-    pub(super) first: Option<Duration>,
-    pub(super) full: Option<Duration>,
-}
 
 /// Changes to dead of members that ran, one for each observer.
 #[derive(Clone, Copy, Debug, Default)]
@@ -79,6 +62,7 @@ pub(super) struct Watch {
 impl Watch {
     pub(super) fn begin(lab: &mut Lab<'_>) -> Self {
         lab.cluster.take_observations();
+        lab.cluster.take_ended();
         lab.cluster.reset_traffic();
         lab.cluster.start_meter();
         let cluster = &lab.cluster;
@@ -101,24 +85,25 @@ impl Watch {
             if self.counts {
                 self.found.member_seconds += members as f64 * slice.as_secs_f64();
             }
-            for seen in lab.cluster.take_observations() {
-                self.on_observation(lab, &seen);
-            }
+            self.look(lab);
         }
     }
 
-    pub(super) fn crash(&mut self, lab: &mut Lab<'_>, victim: HostIx) {
-        for crash in &mut self.crashes {
-            crash.waiting.remove(&victim);
+    /// Takes in what has happened since the last time.
+    pub(super) fn look(&mut self, lab: &mut Lab<'_>) {
+        let (seen, ended) = (lab.cluster.take_observations(), lab.cluster.take_ended());
+        let cluster = &lab.cluster;
+        self.crashes.iter_mut().for_each(|crash| crash.look(cluster));
+        for ended in &ended {
+            self.crashes.iter_mut().for_each(|crash| crash.on_end(ended.host));
+            self.crashes.push(Crash::new(ended, cluster));
+            // It may run again already.
+            self.crashes.iter_mut().for_each(|crash| crash.look(cluster));
         }
-        let cluster = &mut lab.cluster;
-        let others = cluster.hosts().filter(|&ix| ix != victim && cluster.is_member(ix));
-        let present =
-            |&ix: &HostIx| cluster.sees(ix, victim).is_some_and(swimmer::State::is_present);
-        let waiting = others.filter(present).collect();
-        let (subject, at) = (cluster.id(victim), cluster.now());
-        self.crashes.push(Crash { subject, at, first: None, last: None, waiting });
-        cluster.crash(victim);
+        self.hosts.extend(cluster.hosts().map(|ix| (cluster.id(ix), ix)));
+        for seen in &seen {
+            self.on_observation(lab, seen);
+        }
     }
 
     fn on_observation(&mut self, lab: &Lab<'_>, seen: &Observation) {
@@ -130,16 +115,13 @@ impl Watch {
     }
 
     fn on_down(&mut self, lab: &Lab<'_>, seen: &Observation, own: bool) {
-        let of = |crash: &&mut Crash| crash.subject == seen.subject;
-        if let Some(crash) = self.crashes.iter_mut().find(of) {
-            if crash.waiting.remove(&seen.observer) {
-                crash.first.get_or_insert(seen.at);
-                crash.last = Some(seen.at);
-            }
+        let mut crashes = self.crashes.iter_mut().rev();
+        if crashes.any(|crash| crash.on_down(seen.subject, seen.observer, seen.at)) {
             return;
         }
         let Some(&host) = self.hosts.get(&seen.subject) else { return };
-        if !self.counts || !lab.cluster.is_member(host) {
+        let runs = lab.cluster.is_member(host) && lab.cluster.id(host) == seen.subject;
+        if !self.counts || !runs {
             return;
         }
         let health = lab.cluster.health(host);
@@ -153,7 +135,7 @@ impl Watch {
 
     /// Whether all crashes are known to all.
     pub(super) fn all_know(&self) -> bool {
-        self.crashes.iter().all(|crash| crash.waiting.is_empty())
+        self.crashes.iter().all(Crash::is_over)
     }
 
     /// From now on only crashes are watched.
@@ -195,21 +177,12 @@ impl Watch {
     /// Notes which crashes some member does not know of now.
     pub(super) fn note_unknown(&mut self, lab: &Lab<'_>) {
         let cluster = &lab.cluster;
-        let members: Vec<HostIx> = cluster.hosts().filter(|&ix| cluster.is_member(ix)).collect();
-        let is_held = |subject: NodeId| {
-            let claim = |&ix: &HostIx| cluster.node(ix).and_then(|node| node.claim(subject));
-            members.iter().filter_map(claim).any(|claim| claim.state.is_present())
-        };
-        let unknown = self.crashes.iter().filter(|crash| is_held(crash.subject));
+        let unknown = self.crashes.iter().filter(|crash| crash.is_unknown_to_some(cluster));
         self.found.unknown = unknown.count() as u64;
     }
 
     pub(super) fn end(mut self, agreed: Option<Duration>) -> Found {
-        let sample = |crash: &Crash| Sample {
-            first: crash.first.map(|at| at - crash.at),
-            full: crash.last.filter(|_| crash.waiting.is_empty()).map(|at| at - crash.at),
-        };
-        self.found.samples = self.crashes.iter().map(sample).collect();
+        self.found.samples = self.crashes.iter().filter_map(Crash::sample).collect();
         self.found.agreed = agreed;
         self.found
     }
