@@ -22,11 +22,16 @@ mod gray;
 mod loss;
 mod packet;
 mod stall;
+#[cfg(test)]
+mod tests;
 mod turnover;
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
+
+use rand::RngExt;
+use rand::rngs::Xoshiro256PlusPlus;
 
 use crate::words::TextError;
 
@@ -108,6 +113,20 @@ impl Environment {
         FAMILIES.into_iter().flatten().map(Self::with_defaults)
     }
 
+    /// Any of them, with its first parameter up to twice its default.
+    pub(crate) fn draw(rng: &mut Xoshiro256PlusPlus) -> Self {
+        let all: Vec<Self> = Self::all().filter(|known| !known.is_clean()).collect();
+        let mut drawn = all[rng.random_range(0..all.len())];
+        if let Some(parameter) = drawn.entry.parameters.first() {
+            // A tenth is as fine as a plan need be, and a whole number stays one.
+            let tenths = rng.random_range(1..=20);
+            let step = if parameter.default < 10_000 { 100 } else { 1_000 };
+            let value = (parameter.default * tenths / 10).next_multiple_of(step);
+            drawn.values[0] = value.min(parameter.max);
+        }
+        drawn
+    }
+
     /// Whether nothing is wrong.
     pub fn is_clean(&self) -> bool {
         *self == Self::clean()
@@ -121,6 +140,21 @@ impl Environment {
     /// What its parameters are, in the order in which they stand behind its name.
     pub fn parameters(&self) -> impl Iterator<Item = &'static str> {
         self.entry.parameters.iter().map(|parameter| parameter.what)
+    }
+
+    /// Its name and all parameters.
+    pub fn in_full(&self) -> String {
+        self.text(self.entry.parameters.len())
+    }
+
+    /// Its name and so many parameters.
+    fn text(&self, parameters: usize) -> String {
+        let mut text = self.entry.name.to_owned();
+        for value in &self.values[..parameters] {
+            text.push(':');
+            text.push_str(&decimal(*value));
+        }
+        text
     }
 
     pub(crate) fn begin(&self, draft: &mut Draft<'_>) {
@@ -169,20 +203,14 @@ impl PartialEq for Environment {
 
 impl Eq for Environment {}
 
-/// The name, then all parameters.
+/// The name and the parameters, without those at the end that have their defaults, except the first.
 impl fmt::Display for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = self.entry.name.to_owned();
-        // Those at the end that have their defaults need not be said, except the first.
         let mut count = self.entry.parameters.len();
         while count > 1 && self.values[count - 1] == self.entry.parameters[count - 1].default {
             count -= 1;
         }
-        for value in &self.values[..count] {
-            text.push(':');
-            text.push_str(&decimal(*value));
-        }
-        f.pad(&text)
+        f.pad(&self.text(count))
     }
 }
 
@@ -228,52 +256,5 @@ impl FromStr for Environment {
             })?;
         }
         Ok(found)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_environment_is_read_as_it_is_written() {
-        for environment in Environment::all() {
-            assert_eq!(environment.to_string().parse(), Ok(environment));
-            assert!(environment.entry.parameters.len() <= PARAMETERS_MAX);
-        }
-        for text in ["loss:20", "loss:0.5", "far:0.25", "gc:5:30", "clean"] {
-            let read: Environment = text.parse().expect("known");
-            assert_eq!(read.to_string(), text);
-        }
-    }
-
-    #[test]
-    fn each_environment_has_a_name_of_its_own() {
-        let names: Vec<&str> = Environment::all().map(|known| known.entry.name).collect();
-        let different: std::collections::BTreeSet<&&str> = names.iter().collect();
-        assert_eq!(different.len(), names.len());
-    }
-
-    #[test]
-    fn a_parameter_that_is_left_out_has_its_default() {
-        let far: Environment = "far".parse().expect("known");
-        assert_eq!(far, "far:0.6:10".parse().expect("known"));
-        assert_eq!((far.span(0), far.per_mille(1)), (Duration::from_millis(600), 100));
-    }
-
-    #[test]
-    fn what_is_wrong_with_an_environment_is_said() {
-        for (text, wrong) in [
-            ("fog", "`fog` is no environment"),
-            ("loss:101", "at most 100"),
-            ("loss:-1", "is not"),
-            ("loss:1.2345", "is not"),
-            ("loss:", "is not"),
-            ("clean:1", "no parameter"),
-            ("far:1:2:3", "no parameter"),
-        ] {
-            let error = text.parse::<Environment>().unwrap_err().to_string();
-            assert!(error.contains(wrong), "{text}: {error}");
-        }
     }
 }

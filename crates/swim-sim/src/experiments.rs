@@ -23,6 +23,7 @@ use std::path::PathBuf;
 use std::thread;
 
 use anyhow::Context;
+use swim_sim::Environment;
 use swimmer::Profile;
 
 use plot::Figure;
@@ -52,6 +53,10 @@ pub(crate) struct Common {
     /// Instead, compare `swimmer` with what it is without each of its additions.
     #[arg(long, conflicts_with = "variants")]
     ablations: bool,
+    /// The condition under which all of it happens, by its name and parameters, `loss:20` say; see
+    /// `swim-sim conditions --list`. [default: clean]
+    #[arg(long, value_name = "NAME:N")]
+    under: Option<Environment>,
     /// How many runs at once; 0: as many as the machine has cores. It changes no result.
     #[arg(long, default_value_t = 0, value_name = "N")]
     threads: usize,
@@ -65,6 +70,10 @@ impl Common {
     fn variants_or(&self, default: &[Variant]) -> Vec<Variant> {
         let named = if self.ablations { &Variant::ABLATIONS[..] } else { &self.variants };
         if named.is_empty() { default.to_vec() } else { named.to_vec() }
+    }
+
+    fn under(&self) -> Environment {
+        self.under.unwrap_or(Environment::clean())
     }
 
     fn threads(&self) -> usize {

@@ -23,6 +23,7 @@
 //! rate h2 2000                     bytes a second that it can send
 //! network 200us 1ms [tail 5] [loss 20] [doubled 1]          of 1,000
 //! tamper [flips 5] [cuts 5] [splices 5] [replays 5] [foreign 5] [later 5]
+//! under loss:20                    the environment, until the next; `under clean` ends it
 //! heal                             all cuts, splits, limits and tampering end
 //! lie suspect h1 65536             and so on: the liar forges
 //! ```
@@ -32,6 +33,7 @@ mod text;
 use std::time::Duration;
 
 use crate::cluster::{Cluster, Data, HostIx, Place};
+use crate::environment::Environment;
 use crate::host::Condition;
 use crate::lie::Lie;
 use crate::link::{Conditions, Tampering};
@@ -93,6 +95,8 @@ pub enum Fault {
     Network(Conditions),
     /// What happens to the bytes from now on.
     Tamper(Tampering),
+    /// The cluster lives in this environment from now on.
+    Under(Environment),
     /// All cuts, splits, limits and tampering end.
     Heal,
     /// The liar forges.
@@ -138,7 +142,9 @@ impl Fault {
             | Self::Mend(a, b)
             | Self::Flap(a, b, _)
             | Self::Clog(a, b, _) => vec![a, b],
-            Self::Split(_) | Self::Network(_) | Self::Tamper(_) | Self::Heal => Vec::new(),
+            Self::Split(_) | Self::Network(_) | Self::Tamper(_) | Self::Under(_) | Self::Heal => {
+                Vec::new()
+            }
             Self::Lie(ref lie) => lie.victim().into_iter().collect(),
         }
     }
@@ -189,6 +195,7 @@ impl Fault {
             Self::Rate(ix, rate) => cluster.links.limit_rate(ix.0, rate),
             Self::Network(conditions) => cluster.links.default = conditions,
             Self::Tamper(tampering) => cluster.links.tampering = tampering,
+            Self::Under(environment) => cluster.enter(environment),
             Self::Heal => cluster.heal(),
             Self::Lie(ref lie) => cluster.lie(lie),
         }
@@ -205,6 +212,7 @@ impl Cluster {
     /// All faults end; what is down stays down, but for one who is there for the others to find.
     pub fn calm(&mut self) {
         self.note(format_args!("-- calm"));
+        self.enter(Environment::clean());
         self.links.default = Conditions::LAN;
         self.heal();
         for host in self.hosts() {

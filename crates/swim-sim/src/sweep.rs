@@ -135,6 +135,7 @@ impl Summary {
             ("of a later version", traffic.later),
             ("lost for want of room", traffic.overflowed),
             ("crashed", seen.crashes),
+            ("in an environment", seen.environments),
             ("joined", seen.joined),
             ("suspected", seen.suspected),
             ("refuted", seen.refuted),
@@ -159,7 +160,7 @@ impl fmt::Display for Summary {
         writeln!(
             f,
             "seen: {} joined, {} suspected, {} refuted, {} down, {} left, {} updated, \
-             {} in conflict, {} messages, {} crashes",
+             {} in conflict, {} messages, {} crashes, {} environments",
             seen.joined,
             seen.suspected,
             seen.refuted,
@@ -169,6 +170,7 @@ impl fmt::Display for Summary {
             seen.conflicts,
             seen.messages,
             seen.crashes,
+            seen.environments,
         )?;
         writeln!(
             f,
@@ -202,6 +204,7 @@ impl Sightings {
         self.conflicts += other.conflicts;
         self.messages += other.messages;
         self.crashes += other.crashes;
+        self.environments += other.environments;
     }
 }
 

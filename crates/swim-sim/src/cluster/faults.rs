@@ -98,6 +98,11 @@ impl Cluster {
         self.hosts[ix.0 as usize].wall_clock.set_rate(self.now, ppm);
     }
 
+    /// What a host's wall clock shows, as Unix time.
+    pub fn wall_clock(&self, ix: HostIx) -> Duration {
+        self.hosts[ix.0 as usize].wall_clock.shown(self.now)
+    }
+
     /// So many packets wait for a host while it stands still; more are lost.
     pub fn limit_inbox(&mut self, ix: HostIx, packets: u32) {
         self.hosts[ix.0 as usize].inbox_max = packets as usize;

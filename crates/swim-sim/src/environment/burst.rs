@@ -104,14 +104,14 @@ mod tests {
         let means = Means::new(Duration::from_millis(800), 250);
         let mut burst = Burst::draw(means, Instant::ZERO, &mut rng);
         let (mut bad, mut began, mut was) = (0_u64, 0_u64, false);
-        for millis in 0..2_000_000_u64 {
-            let is = burst.is_bad(Instant::from_micros(millis * 1_000), &mut rng);
+        for step in 0..4_000_000_u64 {
+            let is = burst.is_bad(Instant::from_micros(step * 5_000), &mut rng);
             bad += u64::from(is);
             began += u64::from(is && !was);
             was = is;
         }
-        assert!((480_000..520_000).contains(&bad), "{bad} ms of 2,000,000");
-        let average = bad / began;
-        assert!((750..850).contains(&average), "{average} ms each");
+        assert!((960_000..1_040_000).contains(&bad), "{bad} of 4,000,000 steps of 5 ms");
+        let average = bad * 5 / began;
+        assert!((770..830).contains(&average), "{average} ms each");
     }
 }

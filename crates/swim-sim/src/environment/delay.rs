@@ -61,7 +61,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             Parameter::seconds("the longest wait in seconds", 1_500),
             Parameter::percent("the percentage of members", 30),
         ],
-        about: "before some members a queue fills and drains every 10 s, and all packets wait in it",
+        about: "behind some members a queue fills and drains every 10 s; all that they send waits in it",
         begin: bufferbloat,
     },
     Entry {
@@ -176,7 +176,7 @@ fn scaled(time: Duration, over: u64, under: u64) -> Duration {
     Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX)).min(TAIL_MAX.max(time))
 }
 
-/// Queues before some hosts, in both directions, each with a phase of its own.
+/// Queues behind some hosts, for what they send, each with a phase of its own.
 struct Queues {
     longest: Duration,
     phases: Vec<(u32, Duration)>,
@@ -206,8 +206,7 @@ impl Queues {
 
 impl Judge for Queues {
     fn judge(&mut self, packet: Packet, _: &mut Xoshiro256PlusPlus) -> Verdict {
-        let Packet { from, to, at, .. } = packet;
-        Verdict::late(self.wait(from, at) + self.wait(to, at))
+        Verdict::late(self.wait(packet.from, packet.at))
     }
 }
 

@@ -14,6 +14,8 @@ use crate::link::hits;
 const LOST_IN_BURST: u32 = 750;
 
 const LOST: Parameter = Parameter::percent("the percentage of packets that are lost", 20);
+/// Where some links are bad, they are worse.
+const BAD_LOST: Parameter = Parameter::percent("the percentage of packets that are lost", 50);
 const BURST: Parameter = Parameter::seconds("the mean length of a bad time in seconds", 1_000);
 
 pub(super) const ENTRIES: &[Entry] = &[
@@ -55,7 +57,10 @@ pub(super) const ENTRIES: &[Entry] = &[
     },
     Entry {
         name: "bad-switch",
-        parameters: &[LOST, Parameter::percent("the percentage of members behind the switch", 10)],
+        parameters: &[
+            BAD_LOST,
+            Parameter::percent("the percentage of members behind the switch", 10),
+        ],
         about: "packets between the members behind a switch and all others are lost",
         begin: bad_switch,
     },
@@ -76,7 +81,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     },
     Entry {
         name: "asym-out",
-        parameters: &[LOST, MEMBERS],
+        parameters: &[BAD_LOST, MEMBERS],
         about: "some members lose packets that they send",
         begin: |draft| {
             let hosts = draft.link_badly(draft.environment.per_mille(1));
@@ -85,7 +90,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     },
     Entry {
         name: "asym-in",
-        parameters: &[LOST, MEMBERS],
+        parameters: &[BAD_LOST, MEMBERS],
         about: "some members lose packets that are sent to them",
         begin: |draft| {
             let hosts = draft.link_badly(draft.environment.per_mille(1));

@@ -140,11 +140,12 @@ fn measure(job: &Job, args: &Args, progress: &Progress) -> Found {
     let config = job.variant.config(args.common.profile);
     let mut lab = match job.case {
         Case::Join => Lab::empty(config, seed, progress),
-        _ => Lab::warm(config, job.nodes, seed, progress),
+        _ => Lab::warm(config, job.nodes, args.common.under(), seed, progress),
     };
     if job.case == Case::Join {
         let first = lab.cluster.add();
         lab.cluster.start(first, &[]);
+        lab.cluster.enter(args.common.under());
     }
     lab.pass(QUIET);
     lab.pass_a_random_moment();

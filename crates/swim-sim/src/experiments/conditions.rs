@@ -50,6 +50,9 @@ pub(crate) struct Args {
     /// Between two crashes, in seconds.
     #[arg(long, default_value_t = 25, value_name = "S")]
     crash_every: u64,
+    /// Only list the conditions and their parameters.
+    #[arg(long)]
+    list: bool,
     /// Also list the datagrams by kind, and what the nodes count.
     #[arg(long)]
     kinds: bool,
@@ -62,7 +65,11 @@ struct Job {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<Report> {
+    if args.list {
+        return Ok(report::catalogue());
+    }
     anyhow::ensure!(args.nodes >= 2, "a cluster has at least 2 members");
+    anyhow::ensure!(args.common.under.is_none(), "`conditions` takes `--scenes`, not `--under`");
     anyhow::ensure!(args.crash_every >= 1, "there is at least a second between two crashes");
     let common = &args.common;
     let mut jobs = Vec::new();
@@ -96,7 +103,7 @@ impl Args {
 fn measure(job: &Job, args: &Args, progress: &Progress) -> Found {
     let config = job.variant.config(args.common.profile);
     let seed = seed_of(args.common.seed, job.run);
-    let mut lab = Lab::warm(config, args.nodes, seed, progress);
+    let mut lab = Lab::warm(config, args.nodes, job.scene, seed, progress);
     lab.cluster.enter(job.scene);
     lab.pass(QUIET);
     let mut watch = Watch::begin(&mut lab);

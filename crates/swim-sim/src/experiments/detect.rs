@@ -1,9 +1,11 @@
 //! One of n crashes: how soon the first member knows, and how soon all do.
 
+use std::collections::BTreeSet;
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::Serialize;
-use swim_sim::{HostIx, Seen};
+use swim_sim::{Environment, HostIx, Seen};
 use swimmer::Instant;
 
 use super::lab::{Lab, Rate, quantile, round, seed_of, sort};
@@ -37,6 +39,27 @@ pub(crate) struct Args {
     /// crashes, 20 s apart, and tables are not compared; in others each run has one crash.
     #[arg(long, default_value_t = 100)]
     runs: u32,
+    /// How many of 100 packets are lost; the same as `--under loss:N`.
+    #[arg(long, value_name = "%", conflicts_with = "under")]
+    loss: Option<Loss>,
+}
+
+/// A share of packets that are lost.
+#[derive(Clone, Copy)]
+struct Loss(Environment);
+
+impl FromStr for Loss {
+    type Err = <Environment as FromStr>::Err;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        format!("loss:{text}").parse().map(Self)
+    }
+}
+
+impl Args {
+    fn under(&self) -> Environment {
+        self.loss.map_or_else(|| self.common.under(), |Loss(environment)| environment)
+    }
 }
 
 #[derive(Serialize)]
@@ -87,7 +110,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Report> {
         .collect();
     let expected = |job: &Job| Work::of(job.nodes, QUIET + APART * crashes(job.nodes));
     let found = run_all("detect", &jobs, common.threads(), expected, |job, progress| {
-        measure(job, common, progress)
+        measure(job, args, progress)
     });
     Ok(report(args, &found))
 }
@@ -103,10 +126,11 @@ struct Crash {
     first: Option<Instant>,
     last: Option<Instant>,
     /// Survivors of the whole run that hold it dead.
-    known: u32,
+    known: BTreeSet<HostIx>,
 }
 
-fn measure(job: &Job, common: &Common, progress: &Progress) -> Found {
+fn measure(job: &Job, args: &Args, progress: &Progress) -> Found {
+    let common = &args.common;
     let mut config = job.variant.builder(common.profile);
     if job.nodes >= LARGE {
         // To digest tables of this size for those who are dead would take most of the time.
@@ -114,9 +138,11 @@ fn measure(job: &Job, common: &Common, progress: &Progress) -> Found {
         config = config.sync_interval(day).healing_interval(day);
     }
     let config = config.build().expect("a day is a possible interval");
-    let mut lab = Lab::warm(config, job.nodes, seed_of(common.seed, job.run), progress);
+    let seed = seed_of(common.seed, job.run);
+    let mut lab = Lab::warm(config, job.nodes, args.under(), seed, progress);
     let victims = lab.choose(crashes(job.nodes).min(job.nodes - 1));
-    let survivors = job.nodes - victims.len() as u32;
+    let survivors: BTreeSet<HostIx> =
+        lab.cluster.hosts().filter(|ix| !victims.contains(ix)).collect();
     lab.pass(Duration::from_secs(1));
     lab.cluster.reset_traffic();
     lab.pass(QUIET);
@@ -129,17 +155,21 @@ fn measure(job: &Job, common: &Common, progress: &Progress) -> Found {
     let mut crashes: Vec<Crash> = Vec::new();
     for &victim in &victims {
         let at = lab.cluster.now();
+        // Under bad conditions some hold it dead before it is.
+        let knows =
+            |&ix: &HostIx| !lab.cluster.sees(ix, victim).is_some_and(swimmer::State::is_present);
+        let known = survivors.iter().copied().filter(knows).collect();
         lab.cluster.crash(victim);
-        crashes.push(Crash { victim, at, first: None, last: None, known: 0 });
+        crashes.push(Crash { victim, at, first: None, last: None, known });
         if crashes.len() < victims.len() {
             lab.pass(APART);
-            watch(&mut lab, &victims, &mut crashes);
+            watch(&mut lab, &survivors, &mut crashes);
         }
     }
     let every = Duration::from_millis(500);
     for _ in 0..LIMIT.as_millis() / every.as_millis() {
         lab.pass(every);
-        watch(&mut lab, &victims, &mut crashes);
+        watch(&mut lab, &survivors, &mut crashes);
         if crashes.iter().all(|crash| crash.known == survivors) {
             break;
         }
@@ -152,14 +182,13 @@ fn measure(job: &Job, common: &Common, progress: &Progress) -> Found {
     Found { samples: crashes.iter().map(sample).collect(), before, after }
 }
 
-fn watch(lab: &mut Lab<'_>, victims: &[HostIx], crashes: &mut [Crash]) {
+fn watch(lab: &mut Lab<'_>, survivors: &BTreeSet<HostIx>, crashes: &mut [Crash]) {
     for seen in lab.cluster.take_observations() {
         let Seen::Down { .. } = seen.change else { continue };
         let of = |crash: &&mut Crash| lab.cluster.id(crash.victim) == seen.subject;
         let Some(crash) = crashes.iter_mut().find(of) else { continue };
         crash.first.get_or_insert(seen.at);
-        if !victims.contains(&seen.observer) {
-            crash.known += 1;
+        if survivors.contains(&seen.observer) && crash.known.insert(seen.observer) {
             crash.last = Some(seen.at);
         }
     }

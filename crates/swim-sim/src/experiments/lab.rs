@@ -5,7 +5,7 @@ use std::time::Duration;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
-use swim_sim::{Checks, Cluster, HostIx, Options, Traffic};
+use swim_sim::{Checks, Cluster, Environment, HostIx, Options, Traffic};
 use swimmer::{Config, Instant};
 
 use super::progress::Progress;
@@ -21,10 +21,17 @@ pub(crate) struct Lab<'a> {
 }
 
 impl<'a> Lab<'a> {
-    /// `n` members that know each other.
-    pub(crate) fn warm(config: Config, n: u32, seed: u64, progress: &'a Progress) -> Self {
+    /// `n` members that know each other, and live in an environment.
+    pub(crate) fn warm(
+        config: Config,
+        n: u32,
+        under: Environment,
+        seed: u64,
+        progress: &'a Progress,
+    ) -> Self {
         let mut lab = Self::empty(config, seed, progress);
         lab.cluster.warm(n);
+        lab.cluster.enter(under);
         lab
     }
 

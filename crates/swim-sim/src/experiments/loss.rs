@@ -162,7 +162,7 @@ fn measure(job: &Job, args: &Args, progress: &Progress) -> Found {
     let common = &args.common;
     let config = job.variant.config(common.profile);
     let nodes = args.nodes_of(job.case);
-    let mut lab = Lab::warm(config, nodes, seed_of(common.seed, job.run), progress);
+    let mut lab = Lab::warm(config, nodes, common.under(), seed_of(common.seed, job.run), progress);
     let faulty = match job.case.is_of_all() {
         true => Vec::new(),
         false => lab.choose((nodes / 100).max(1)),

@@ -139,7 +139,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Report> {
 fn measure(job: &Job, args: &Args, progress: &Progress) -> Found {
     let common = &args.common;
     let config = job.variant.config(common.profile);
-    let mut lab = Lab::warm(config, args.nodes, seed_of(common.seed, job.run), progress);
+    let mut lab =
+        Lab::warm(config, args.nodes, common.under(), seed_of(common.seed, job.run), progress);
     let paused = match job.who {
         Who::One => lab.choose(1),
         Who::Many => lab.choose((args.nodes * 3 / 10).max(1)),

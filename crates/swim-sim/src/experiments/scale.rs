@@ -78,7 +78,8 @@ fn measure(job: &Job, args: &Args, progress: &Progress) -> Row {
     let config = config.build().expect("a day is a possible interval");
     let memory_before = resident_bytes();
     let began = Instant::now();
-    let mut lab = Lab::warm(config, job.nodes, seed_of(args.common.seed, 0), progress);
+    let mut lab =
+        Lab::warm(config, job.nodes, args.common.under(), seed_of(args.common.seed, 0), progress);
     let warm = began.elapsed();
     let began = Instant::now();
     let steps = lab.cluster.steps();

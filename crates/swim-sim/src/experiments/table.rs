@@ -8,12 +8,20 @@ pub(crate) struct Table {
     head: Vec<String>,
     rows: Vec<Vec<String>>,
     notes: Vec<String>,
+    /// So many columns hold names, which stand to the left; the others numbers.
+    names: usize,
 }
 
 impl Table {
     pub(crate) fn new<const N: usize>(title: impl Into<String>, head: [&str; N]) -> Self {
         let head = head.map(str::to_owned).to_vec();
-        Self { title: title.into(), head, rows: Vec::new(), notes: Vec::new() }
+        Self { title: title.into(), head, rows: Vec::new(), notes: Vec::new(), names: 1 }
+    }
+
+    /// The same, with so many columns of names.
+    pub(crate) fn with_names(mut self, columns: usize) -> Self {
+        self.names = columns;
+        self
     }
 
     pub(crate) fn push<const N: usize>(&mut self, row: [String; N]) {
@@ -35,9 +43,10 @@ impl Table {
         for (column, cell) in row.iter().enumerate() {
             let width = self.width(column);
             // Names to the left, numbers to the right.
-            match column {
-                0 => write!(f, "| {cell:<width$} |")?,
-                _ => write!(f, " {cell:>width$} |")?,
+            let edge = if column == 0 { "|" } else { "" };
+            match column < self.names {
+                true => write!(f, "{edge} {cell:<width$} |")?,
+                false => write!(f, "{edge} {cell:>width$} |")?,
             }
         }
         writeln!(f)
@@ -50,7 +59,8 @@ impl fmt::Display for Table {
         self.write_row(f, &self.head)?;
         for column in 0..self.head.len() {
             let dashes = "-".repeat(self.width(column) + 1);
-            let (left, right) = if column == 0 { ("|", "-|") } else { ("", ":|") };
+            let left = if column == 0 { "|" } else { "" };
+            let right = if column < self.names { "-|" } else { ":|" };
             write!(f, "{left}{dashes}{right}")?;
         }
         writeln!(f)?;

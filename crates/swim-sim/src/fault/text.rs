@@ -52,6 +52,7 @@ impl fmt::Display for Fault {
             Self::Rate(ix, rate) => write!(f, "rate {ix} {rate}"),
             Self::Network(conditions) => write!(f, "network {conditions}"),
             Self::Tamper(tampering) => write!(f, "tamper{tampering}"),
+            Self::Under(environment) => write!(f, "under {environment}"),
             Self::Heal => f.write_str("heal"),
             Self::Lie(ref lie) => write!(f, "lie {lie}"),
         }
@@ -90,6 +91,7 @@ impl FromStr for Fault {
             "rate" => Self::Rate(words.host()?, words.value("bytes a second")?),
             "network" => Self::Network(Conditions::read(&mut words)?),
             "tamper" => Self::Tamper(Tampering::read(&mut words)?),
+            "under" => Self::Under(words.word("an environment")?.parse()?),
             "heal" => Self::Heal,
             "lie" => Self::Lie(Lie::read(&mut words)?),
             other => return Err(TextError::new(format!("`{other}` is nothing that can be done"))),

@@ -10,6 +10,8 @@ use swimmer::Profile;
 
 use super::menu::{Draw, MENU, draw_network};
 use super::{Plan, Size};
+use crate::environment::Environment;
+use crate::fault::Fault;
 
 impl Plan {
     /// The plan of a seed.
@@ -51,6 +53,7 @@ impl Plan {
         }
         let calm_at = Duration::from_secs(calm_at);
         let mut faults = draw.faults;
+        faults.extend(draw_environment(seed, faults_until));
         faults.retain(|(at, _)| *at < calm_at);
         faults.sort_by_key(|(at, _)| *at);
         // Whoever a liar has raised far above what is on its disk cannot come back under its id.
@@ -72,4 +75,21 @@ impl Plan {
             bug: None,
         }
     }
+}
+
+/// In every third plan an environment, which ends before the calm or with it. It is drawn apart, so
+/// that all else in a plan is as it would be without.
+fn draw_environment(seed: u64, until_millis: u64) -> Vec<(Duration, Fault)> {
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed ^ 0x756e_6465_7200);
+    if rng.random_range(0..3) > 0 {
+        return Vec::new();
+    }
+    let begins = rng.random_range(0..until_millis / 2);
+    let under = Fault::Under(Environment::draw(&mut rng));
+    let mut drawn = vec![(Duration::from_millis(begins), under)];
+    if rng.random_range(0..2) == 0 {
+        let ends = rng.random_range(begins..until_millis);
+        drawn.push((Duration::from_millis(ends), Fault::Under(Environment::clean())));
+    }
+    drawn
 }

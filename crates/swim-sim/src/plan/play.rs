@@ -50,6 +50,8 @@ pub struct Sightings {
     pub messages: u64,
     /// Processes that crashed.
     pub crashes: u64,
+    /// Environments that the cluster lived in.
+    pub environments: u64,
 }
 
 impl Plan {
@@ -139,8 +141,16 @@ impl Plan {
     }
 
     fn count(&self, cluster: &mut Cluster) -> Sightings {
-        let crashes = self.faults.iter().filter(|(_, fault)| matches!(fault, Fault::Crash(_)));
-        let mut seen = Sightings { crashes: crashes.count() as u64, ..Sightings::default() };
+        let count = |is: fn(&Fault) -> bool| {
+            self.faults.iter().filter(|(_, fault)| is(fault)).count() as u64
+        };
+        let mut seen = Sightings {
+            crashes: count(|fault| matches!(fault, Fault::Crash(_))),
+            environments: count(
+                |fault| matches!(fault, Fault::Under(environment) if !environment.is_clean()),
+            ),
+            ..Sightings::default()
+        };
         for observation in cluster.take_observations() {
             *match observation.change {
                 Seen::Joined => &mut seen.joined,

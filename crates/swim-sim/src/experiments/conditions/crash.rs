@@ -14,10 +14,10 @@ const AFTERMATH: Duration = Duration::from_secs(30);
 pub(super) struct Sample {
     /// To the first.
     pub(super) first: Option<Duration>,
-    /// To all.
-    pub(super) full: Option<Duration>,
-    /// To all that the condition neither pauses nor blocks nor slows.
-    pub(super) moving: Option<Duration>,
+    /// To all. Nothing if nobody had to learn it.
+    pub(super) all: Option<Option<Duration>>,
+    /// To all but those that the condition afflicts; if it afflicts all, to all.
+    pub(super) others: Option<Option<Duration>>,
 }
 
 /// A member whose process has ended.
@@ -28,7 +28,7 @@ pub(super) struct Crash {
     at: Instant,
     first: Option<Instant>,
     all: Audience,
-    moving: Audience,
+    others: Audience,
     /// When the same member was seen to run again.
     returned: Option<Instant>,
     /// It was so before all knew.
@@ -37,23 +37,30 @@ pub(super) struct Crash {
 
 /// Members that held the victim present when it crashed, have run since, and do not hold it dead
 /// yet.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Audience {
     waiting: BTreeSet<HostIx>,
     /// When the last of them learned it.
     last: Option<Instant>,
+    /// Whether there was nobody from the beginning.
+    is_void: bool,
 }
 
 impl Audience {
+    fn new(waiting: BTreeSet<HostIx>) -> Self {
+        Self { is_void: waiting.is_empty(), waiting, last: None }
+    }
+
     fn learn(&mut self, who: HostIx, at: Instant) {
         if self.waiting.remove(&who) {
             self.last = Some(at);
         }
     }
 
-    /// When all knew.
-    fn complete(&self) -> Option<Instant> {
-        self.last.filter(|_| self.waiting.is_empty())
+    /// How long after a crash all knew.
+    fn complete(&self, crash: Instant) -> Option<Option<Duration>> {
+        let last = self.last.filter(|_| self.waiting.is_empty());
+        (!self.is_void).then(|| last.map(|at| at - crash))
     }
 }
 
@@ -67,12 +74,14 @@ impl Crash {
         };
         let waiting: BTreeSet<HostIx> =
             cluster.hosts().filter(|&ix| ix != host).filter(is_held).collect();
-        let moving = |ix: &HostIx| cluster.health(*ix) != Health::Stalled;
-        let moving =
-            Audience { waiting: waiting.iter().copied().filter(moving).collect(), last: None };
-        let all = Audience { waiting, last: None };
+        let healthy = |&ix: &HostIx| cluster.health(ix) == Health::Healthy;
+        let others: BTreeSet<HostIx> = match cluster.hosts().any(|ix| healthy(&ix)) {
+            true => waiting.iter().copied().filter(healthy).collect(),
+            false => waiting.clone(),
+        };
+        let (all, others) = (Audience::new(waiting), Audience::new(others));
         let (first, returned, returned_early) = (None, None, false);
-        Self { host, subject, at, first, all, moving, returned, returned_early }
+        Self { host, subject, at, first, all, others, returned, returned_early }
     }
 
     /// Somebody holds a member dead. Returns whether that speaks of this crash.
@@ -85,14 +94,14 @@ impl Crash {
         }
         self.first.get_or_insert(at);
         self.all.learn(observer, at);
-        self.moving.learn(observer, at);
+        self.others.learn(observer, at);
         true
     }
 
     /// Another process has ended, which can learn nothing more.
     pub(super) fn on_end(&mut self, host: HostIx) {
         self.all.waiting.remove(&host);
-        self.moving.waiting.remove(&host);
+        self.others.waiting.remove(&host);
     }
 
     /// Looks whether the member runs again.
@@ -123,12 +132,8 @@ impl Crash {
 
     /// How soon it was known, unless the member ran again before.
     pub(super) fn sample(&self) -> Option<Sample> {
-        let after = |at: Option<Instant>| at.map(|at| at - self.at);
-        let sample = Sample {
-            first: after(self.first),
-            full: after(self.all.complete()),
-            moving: after(self.moving.complete()),
-        };
-        (!self.returned_early).then_some(sample)
+        let first = self.first.map(|at| at - self.at);
+        let (all, others) = (self.all.complete(self.at), self.others.complete(self.at));
+        (!self.returned_early && all.is_some()).then_some(Sample { first, all, others })
     }
 }

@@ -1,11 +1,11 @@
 //! The table, the rows and the plot of all conditions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 use swim_sim::Environment;
 
-use super::crash::Sample;
 use super::watch::Found;
 use super::{Args, Job};
 use crate::experiments::Report;
@@ -15,8 +15,8 @@ use crate::experiments::table::{Table, count, seconds};
 use crate::experiments::variant::Variant;
 
 const TITLE: &str = "Members crash, now and then, under a condition: seconds until the first holds \
-                     one dead, until all do, until all do that the condition \
-                     neither pauses nor blocks nor slows; crashes of which some member did not know at the end; \
+                     one dead, until all do, until all do but those that the \
+                     condition afflicts; crashes of which some member did not know at the end; \
                      changes to dead of members that ran, one for each observer: all, by the \
                      observer's own suspicion, of healthy members, of members that the condition \
                      pauses, blocks or slows; members that anybody so held dead; suspicions, and \
@@ -36,7 +36,7 @@ const HEAD: [&str; 32] = [
     "90 %",
     "99 %",
     "at most",
-    "moving 50 %",
+    "others 50 %",
     "99 %",
     "at most",
     "unknown",
@@ -75,10 +75,10 @@ struct Row {
     full_p90: Option<f64>,
     full_p99: Option<f64>,
     full_max: Option<f64>,
-    /// Until all know that the condition neither pauses nor blocks nor slows.
-    moving_p50: Option<f64>,
-    moving_p99: Option<f64>,
-    moving_max: Option<f64>,
+    /// Until all know but those that the condition afflicts.
+    others_p50: Option<f64>,
+    others_p99: Option<f64>,
+    others_max: Option<f64>,
     /// Crashes of which some member did not know at the end.
     unknown: u64,
     /// Changes to dead of members that ran, one for each observer.
@@ -117,11 +117,26 @@ fn as_text<S: Serializer>(value: &Environment, serializer: S) -> Result<S::Ok, S
     serializer.collect_str(value)
 }
 
+/// All conditions, without measuring anything.
+pub(super) fn catalogue() -> Report {
+    let head = ["condition, with defaults", "what happens, and what its parameters are"];
+    let mut table = Table::new("Conditions for `--scenes` and `--under`.", head).with_names(2);
+    for condition in Environment::all() {
+        let mut about = condition.about().to_owned();
+        let parameters: Vec<&str> = condition.parameters().collect();
+        if !parameters.is_empty() {
+            about = format!("{about} ({})", parameters.join("; "));
+        }
+        table.push([condition.in_full(), about]);
+    }
+    Report::new(vec![table], &[] as &[Row], Figure::new("", Vec::new()))
+}
+
 pub(super) fn report(args: &Args, jobs: &[Job], found: &[Found]) -> Report {
     let runs = args.runs.max(1) as usize;
     let rows = jobs.chunks(runs).zip(found.chunks(runs));
     let rows: Vec<Row> = rows.map(|(jobs, found)| row(args, &jobs[0], found)).collect();
-    let mut table = Table::new(TITLE, HEAD);
+    let mut table = Table::new(TITLE, HEAD).with_names(2);
     rows.iter().for_each(|row| table.push(cells(row)));
     let mut tables = vec![table];
     if args.kinds {
@@ -137,13 +152,14 @@ pub(super) fn report(args: &Args, jobs: &[Job], found: &[Found]) -> Report {
 }
 
 fn row(args: &Args, job: &Job, found: &[Found]) -> Row {
-    let times = |of: fn(&Sample) -> Option<std::time::Duration>| {
-        let mut times: Vec<_> = found.iter().flat_map(|found| &found.samples).map(of).collect();
+    let samples = || found.iter().flat_map(|found| &found.samples);
+    let sorted = |mut times: Vec<Option<Duration>>| {
         sort(&mut times);
         times
     };
-    let (first, full) = (times(|sample| sample.first), times(|sample| sample.full));
-    let moving = times(|sample| sample.moving);
+    let first = sorted(samples().map(|sample| sample.first).collect());
+    let full = sorted(samples().filter_map(|sample| sample.all).collect());
+    let others = sorted(samples().filter_map(|sample| sample.others).collect());
     let mut agreed: Vec<_> = found.iter().map(|found| found.agreed).collect();
     sort(&mut agreed);
     let sum = |of: fn(&Found) -> u64| found.iter().map(of).sum::<u64>();
@@ -164,9 +180,9 @@ fn row(args: &Args, job: &Job, found: &[Found]) -> Row {
         full_p90: quantile(&full, 900),
         full_p99: quantile(&full, 990),
         full_max: quantile(&full, 1_000),
-        moving_p50: quantile(&moving, 500),
-        moving_p99: quantile(&moving, 990),
-        moving_max: quantile(&moving, 1_000),
+        others_p50: quantile(&others, 500),
+        others_p99: quantile(&others, 990),
+        others_max: quantile(&others, 1_000),
         unknown: sum(|found| found.unknown),
         false_deaths: sum(|found| found.deaths.all),
         false_deaths_own: sum(|found| found.deaths.own),
@@ -219,9 +235,9 @@ fn cells(row: &Row) -> [String; HEAD.len()] {
         seconds(row.full_p90),
         seconds(row.full_p99),
         seconds(row.full_max),
-        seconds(row.moving_p50),
-        seconds(row.moving_p99),
-        seconds(row.moving_max),
+        seconds(row.others_p50),
+        seconds(row.others_p99),
+        seconds(row.others_max),
         count(row.unknown),
         count(row.false_deaths),
         count(row.false_deaths_own),
@@ -246,9 +262,9 @@ fn cells(row: &Row) -> [String; HEAD.len()] {
 
 /// Rates with a name: a line for each name, a column for each row.
 fn detail(title: &str, rows: &[Row], of: fn(&Row) -> &BTreeMap<&'static str, f64>) -> Table {
-    let names: std::collections::BTreeSet<&'static str> =
+    let names: BTreeSet<&'static str> =
         rows.iter().flat_map(|row| of(row).keys().copied()).collect();
-    let mut table = Table::new(title, ["condition", "variant", "what", "rate"]);
+    let mut table = Table::new(title, ["condition", "variant", "what", "rate"]).with_names(3);
     for row in rows {
         for &name in &names {
             let rate = of(row).get(name).copied().unwrap_or(0.0);

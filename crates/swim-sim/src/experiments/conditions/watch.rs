@@ -96,6 +96,9 @@ impl Watch {
         self.crashes.iter_mut().for_each(|crash| crash.look(cluster));
         for ended in &ended {
             self.crashes.iter_mut().for_each(|crash| crash.on_end(ended.host));
+            if !self.counts {
+                continue;
+            }
             self.crashes.push(Crash::new(ended, cluster));
             // It may run again already.
             self.crashes.iter_mut().for_each(|crash| crash.look(cluster));
