@@ -21,7 +21,7 @@ pub use faults::{Data, Place};
 pub use observe::{Ended, Observation, Seen};
 
 use crate::check::{Checker, Violation};
-use crate::environment::{Air, Course};
+use crate::environment::{Active, Judges};
 use crate::host::{Condition, Host, Input};
 use crate::liar::Liar;
 use crate::link::{Conditions, Links};
@@ -120,35 +120,12 @@ pub struct Traffic {
 /// What will happen.
 #[derive(Debug)]
 enum Happening {
-    Wake {
-        host: u32,
-        life: u32,
-    },
-    Arrives {
-        to: SocketAddr,
-        input: Input,
-    },
-    Replied {
-        host: u32,
-        life: u32,
-        exchange: ExchangeId,
-        frame: Option<Vec<u8>>,
-    },
-    GiveUp {
-        host: u32,
-        life: u32,
-        exchange: ExchangeId,
-    },
-    Saved {
-        host: u32,
-        life: u32,
-        result: Result<(), String>,
-    },
-    /// The environment does something to hosts.
-    Turn {
-        course: u32,
-        routine: u32,
-    },
+    Wake { host: u32, life: u32 },
+    Arrives { to: SocketAddr, input: Input },
+    Replied { host: u32, life: u32, exchange: ExchangeId, frame: Option<Vec<u8>> },
+    GiveUp { host: u32, life: u32, exchange: ExchangeId },
+    Saved { host: u32, life: u32, result: Result<(), String> },
+    Routine { environment: u32, routine: u32 },
 }
 
 /// Nodes of the real composition under one virtual clock.
@@ -178,11 +155,11 @@ pub struct Cluster {
     steps: u64,
     /// How many they were when time went on last.
     steps_before: u64,
-    /// What the environment does to packets, and to hosts.
-    air: Option<Air>,
-    course: Option<Course>,
-    /// How many environments there have been.
-    courses: u32,
+    /// The environment in progress: what it does to packets, and the rest of it.
+    judges: Option<Judges>,
+    environment: Option<Active>,
+    /// The number of environments so far.
+    environments: u32,
     meter: Option<Box<Meter>>,
 }
 
@@ -218,9 +195,9 @@ impl Cluster {
             violation: None,
             steps: 0,
             steps_before: 0,
-            air: None,
-            course: None,
-            courses: 0,
+            judges: None,
+            environment: None,
+            environments: 0,
             meter: None,
             options,
         }
@@ -313,12 +290,12 @@ impl Cluster {
         std::mem::take(&mut self.observations)
     }
 
-    /// Takes out which processes have crashed since the last call.
+    /// Takes out the processes that have crashed since the last call.
     pub fn take_ended(&mut self) -> Vec<Ended> {
         std::mem::take(&mut self.ended)
     }
 
-    /// Whether to keep what hosts see of each other, and which crash. At first it is kept.
+    /// Whether to keep what hosts see of each other, and which processes crash. At first it is kept.
     pub fn observe(&mut self, observing: bool) {
         self.observing = observing;
     }

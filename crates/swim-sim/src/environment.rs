@@ -1,26 +1,29 @@
-//! Environments: conditions under which a cluster runs, as small values with a name and parameters.
+//! Environments: conditions under which a cluster runs. Each is a small value with a name and up to
+//! two parameters.
 //!
 //! ```text
 //! loss:20          20 % of all packets are lost
 //! starved:50       half of the members get no CPU for 0.2 to 3 s, again and again
-//! far:0.6          a tenth of the members is 0.6 s away from all others
+//! far:0.6          the round trip between 10 % of the members and all others is 0.6 s
 //! ```
 //!
-//! [`Cluster::enter`](crate::Cluster::enter) begins one. From then on the cluster lives in it, whatever else is done to it,
-//! until another one begins or `clean` ends it. An environment has chance of its own, so that a
-//! cluster without one draws the same numbers as before there were any.
+//! [`Cluster::enter`](crate::Cluster::enter) begins one. It acts on packets and hosts, beside all
+//! that an experiment or a plan does, until the next one begins; `clean` only ends it. It has its own
+//! random generator, so that a cluster without an environment draws the numbers that it always drew.
 //!
-//! A member is *healthy* if it runs, no environment stops or slows its process, and none of its own
-//! links is worse than uniform loss. A link between a member with bad links and another one counts
-//! as a link of the former only. `docs/experiments/conditions.md` describes all environments.
+//! A member is *healthy* if it runs, its environment neither pauses nor blocks nor slows its process,
+//! and none of its links is worse than uniform loss. If an environment makes the links of some
+//! members worse, a link between one of them and another member counts as a link of the former only.
+//! `docs/experiments/conditions.md` describes all environments.
 
+mod active;
 mod burst;
 mod clock;
-mod course;
 mod delay;
 mod gray;
 mod loss;
 mod packet;
+mod setup;
 mod stall;
 #[cfg(test)]
 mod tests;
@@ -35,18 +38,19 @@ use rand::rngs::Xoshiro256PlusPlus;
 
 use crate::words::TextError;
 
-pub use course::Health;
-pub(crate) use course::{Course, Draft, Drafted};
-pub(crate) use packet::{Air, Carried, Kind, Packet, Verdict};
+pub(crate) use active::Active;
+pub use active::Health;
+pub(crate) use packet::{Carried, Judges, Kind, Packet, Verdict};
+pub(crate) use setup::{Prepared, Setup};
 
-/// Parameters of an environment at most.
+/// The most parameters that an environment has.
 const PARAMETERS_MAX: usize = 2;
 
 /// Conditions under which a cluster runs.
 #[derive(Clone, Copy, Debug)]
 pub struct Environment {
     entry: &'static Entry,
-    /// In thousandths; as many as the entry has parameters.
+    /// In thousandths, one for each parameter of the entry.
     values: [u32; PARAMETERS_MAX],
 }
 
@@ -56,10 +60,10 @@ pub(crate) struct Entry {
     name: &'static str,
     parameters: &'static [Parameter],
     about: &'static str,
-    begin: fn(&mut Draft<'_>),
+    begin: fn(&mut Setup<'_>),
 }
 
-/// What a number behind the name means.
+/// What a number after the name means.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Parameter {
     /// What it is, with its unit.
@@ -71,28 +75,28 @@ pub(crate) struct Parameter {
 }
 
 impl Parameter {
-    /// So many of 100.
+    /// A percentage.
     const fn percent(what: &'static str, default: u32) -> Self {
         Self { what, default: default * 1_000, max: 100_000 }
     }
 
-    /// A number, by default so many.
+    /// A whole number.
     const fn count(what: &'static str, default: u32, max: u32) -> Self {
         Self { what, default: default * 1_000, max: max * 1_000 }
     }
 
-    /// A time, by default so many milliseconds, given in milliseconds.
+    /// A time in milliseconds.
     const fn millis(what: &'static str, default: u32) -> Self {
         Self { what, default: default * 1_000, max: 3_600_000 }
     }
 
-    /// A time, by default so many milliseconds.
+    /// A time in seconds.
     const fn seconds(what: &'static str, default_millis: u32) -> Self {
         Self { what, default: default_millis, max: 3_600_000 }
     }
 }
 
-/// The families, in the order in which they are listed.
+/// The families of environments, in the order in which they are listed.
 const FAMILIES: [&[Entry]; 6] = [
     loss::ENTRIES,
     delay::ENTRIES,
@@ -108,17 +112,17 @@ impl Environment {
         Self::of("clean").expect("the catalogue begins with it")
     }
 
-    /// All names with their parameters at their defaults.
+    /// All environments, with the defaults of their parameters.
     pub fn all() -> impl Iterator<Item = Self> {
         FAMILIES.into_iter().flatten().map(Self::with_defaults)
     }
 
-    /// Any of them, with its first parameter up to twice its default.
+    /// Draws an environment, and its first parameter, up to twice the default.
     pub(crate) fn draw(rng: &mut Xoshiro256PlusPlus) -> Self {
         let all: Vec<Self> = Self::all().filter(|known| !known.is_clean()).collect();
         let mut drawn = all[rng.random_range(0..all.len())];
         if let Some(parameter) = drawn.entry.parameters.first() {
-            // A tenth is as fine as a plan need be, and a whole number stays one.
+            // In tenths of the default; whole numbers stay whole.
             let tenths = rng.random_range(1..=20);
             let step = if parameter.default < 10_000 { 100 } else { 1_000 };
             let value = (parameter.default * tenths / 10).next_multiple_of(step);
@@ -132,12 +136,12 @@ impl Environment {
         *self == Self::clean()
     }
 
-    /// What happens in it, in a line.
+    /// What it does, in a line.
     pub fn about(&self) -> &'static str {
         self.entry.about
     }
 
-    /// What its parameters are, in the order in which they stand behind its name.
+    /// What its parameters mean, in their order.
     pub fn parameters(&self) -> impl Iterator<Item = &'static str> {
         self.entry.parameters.iter().map(|parameter| parameter.what)
     }
@@ -147,7 +151,7 @@ impl Environment {
         self.text(self.entry.parameters.len())
     }
 
-    /// Its name and so many parameters.
+    /// Its name and its first parameters.
     fn text(&self, parameters: usize) -> String {
         let mut text = self.entry.name.to_owned();
         for value in &self.values[..parameters] {
@@ -157,26 +161,26 @@ impl Environment {
         text
     }
 
-    pub(crate) fn begin(&self, draft: &mut Draft<'_>) {
-        (self.entry.begin)(draft);
+    pub(crate) fn begin(&self, setup: &mut Setup<'_>) {
+        (self.entry.begin)(setup);
     }
 
-    /// A parameter that is a share, of 1,000.
+    /// The value of a percentage, per mille.
     pub(crate) fn per_mille(&self, at: usize) -> u32 {
         self.values[at] / 100
     }
 
-    /// A parameter that is a time.
+    /// The value of a time in seconds.
     pub(crate) fn span(&self, at: usize) -> Duration {
         Duration::from_millis(u64::from(self.values[at]))
     }
 
-    /// A parameter that is a number.
+    /// The value of a whole number.
     pub(crate) fn count(&self, at: usize) -> u32 {
         self.values[at] / 1_000
     }
 
-    /// A parameter that is a time in milliseconds.
+    /// The value of a time in milliseconds.
     pub(crate) fn millis(&self, at: usize) -> Duration {
         Duration::from_micros(u64::from(self.values[at]))
     }
@@ -203,7 +207,8 @@ impl PartialEq for Environment {
 
 impl Eq for Environment {}
 
-/// The name and the parameters, without those at the end that have their defaults, except the first.
+/// The name and the parameters. Parameters after the first that end the list and have their defaults
+/// are left out.
 impl fmt::Display for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut count = self.entry.parameters.len();

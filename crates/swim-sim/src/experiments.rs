@@ -53,8 +53,8 @@ pub(crate) struct Common {
     /// Instead, compare `swimmer` with what it is without each of its additions.
     #[arg(long, conflicts_with = "variants")]
     ablations: bool,
-    /// The condition under which all of it happens, by its name and parameters, `loss:20` say; see
-    /// `swim-sim conditions --list`. [default: clean]
+    /// The condition under which the experiment runs: a name with parameters, `loss:20` for example.
+    /// `swim-sim conditions --list` lists them. [default: clean]
     #[arg(long, value_name = "NAME:N")]
     under: Option<Environment>,
     /// How many runs at once; 0: as many as the machine has cores. It changes no result.

@@ -23,7 +23,7 @@
 //! rate h2 2000                     bytes a second that it can send
 //! network 200us 1ms [tail 5] [loss 20] [doubled 1]          of 1,000
 //! tamper [flips 5] [cuts 5] [splices 5] [replays 5] [foreign 5] [later 5]
-//! under loss:20                    the environment, until the next; `under clean` ends it
+//! under loss:20                    an environment begins, and the one before ends
 //! heal                             all cuts, splits, limits and tampering end
 //! lie suspect h1 65536             and so on: the liar forges
 //! ```
@@ -95,7 +95,7 @@ pub enum Fault {
     Network(Conditions),
     /// What happens to the bytes from now on.
     Tamper(Tampering),
-    /// The cluster lives in this environment from now on.
+    /// This environment begins, and the one before ends.
     Under(Environment),
     /// All cuts, splits, limits and tampering end.
     Heal,

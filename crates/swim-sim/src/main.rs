@@ -47,7 +47,7 @@ enum Command {
     Partition(partition::Args),
     /// What large clusters cost, in traffic, memory and time.
     Scale(scale::Args),
-    /// Members crash, now and then, under all kinds of conditions.
+    /// Members crash, one after another, under conditions: lossy networks, slow members, wrong clocks.
     Conditions(conditions::Args),
     /// Run random plans of faults by seeds, and check every step.
     Soak(SoakArgs),

@@ -1,16 +1,16 @@
-//! What each host sends and gets, and how much of it within a second.
+//! Counts of the datagrams that each host sends and receives, with peaks per second.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use swim_membership::Instant;
 
-use crate::environment::{Carried, Kind, Packet};
+use crate::environment::Kind;
 
-/// A window slides over time.
+/// Peaks are the most within any time of this length.
 const WINDOW: Duration = Duration::from_secs(1);
 
-/// Counts datagrams by host and by kind.
+/// Counts of datagrams by host and by kind.
 #[derive(Clone, Debug, Default)]
 pub struct Meter {
     hosts: Vec<Counts>,
@@ -21,18 +21,18 @@ pub struct Meter {
 #[derive(Clone, Debug, Default)]
 struct Counts {
     sent: u64,
-    got: Window,
-    pings: Window,
+    received: Peak,
+    pings: Peak,
 }
 
-/// What has come within the last second, and the most that ever came within one.
+/// The most that came within one window, which ends with each arrival.
 #[derive(Clone, Debug, Default)]
-struct Window {
+struct Peak {
     recent: VecDeque<Instant>,
     most: usize,
 }
 
-impl Window {
+impl Peak {
     fn push(&mut self, now: Instant) {
         while self.recent.front().is_some_and(|&at| now - at >= WINDOW) {
             self.recent.pop_front();
@@ -43,22 +43,22 @@ impl Window {
 }
 
 impl Meter {
-    /// The most datagrams that one host has sent.
+    /// The number of datagrams that the host sent that sent most.
     pub fn sent_most(&self) -> u64 {
         self.hosts.iter().map(|host| host.sent).max().unwrap_or(0)
     }
 
-    /// The most datagrams that reached one host within any second, whether it ran or not.
+    /// The most datagrams that reached one host within a second, whether it ran or not.
     pub fn peak(&self) -> u64 {
-        self.hosts.iter().map(|host| host.got.most).max().unwrap_or(0) as u64
+        self.hosts.iter().map(|host| host.received.most).max().unwrap_or(0) as u64
     }
 
-    /// The most pings that reached one host within any second, whether it ran or not.
+    /// The most pings that reached one host within a second, whether it ran or not.
     pub fn peak_of_pings(&self) -> u64 {
         self.hosts.iter().map(|host| host.pings.most).max().unwrap_or(0) as u64
     }
 
-    /// Each kind of datagram that was sent: its name, how many, and their IP bytes.
+    /// Each kind of datagram that was sent: its name, their number and their IP bytes.
     pub fn kinds(&self) -> impl Iterator<Item = (&'static str, u64, u64)> + '_ {
         let all = (0..Kind::COUNT).map(|at| (Kind::name(at), self.kinds[at], self.kind_bytes[at]));
         all.filter(|&(_, count, _)| count > 0)
@@ -70,12 +70,11 @@ impl Meter {
         self.kind_bytes[kind.index()] += bytes;
     }
 
-    /// A packet reaches the host that it is for.
-    pub(crate) fn on_got(&mut self, packet: Packet) {
-        let counts = self.host(packet.to);
-        counts.got.push(packet.at);
-        if packet.carried == Carried::Datagram(Kind::PING) {
-            counts.pings.push(packet.at);
+    pub(crate) fn on_received(&mut self, host: u32, kind: Kind, now: Instant) {
+        let counts = self.host(host);
+        counts.received.push(now);
+        if kind == Kind::PING {
+            counts.pings.push(now);
         }
     }
 
@@ -85,5 +84,34 @@ impl Meter {
             self.hosts.resize_with(at + 1, Counts::default);
         }
         &mut self.hosts[at]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peak_is_the_most_within_any_second() {
+        let mut meter = Meter::default();
+        let at = |millis: u64| Instant::from_micros(millis * 1_000);
+        // Three pings from 900 ms on, in two seconds of the clock; the one at 1,900 ms is too late.
+        for millis in [0, 900, 1_000, 1_899, 1_900] {
+            meter.on_received(3, Kind::PING, at(millis));
+        }
+        meter.on_received(3, Kind::ACK, at(1_950));
+        meter.on_received(2, Kind::PING, at(1_950));
+        meter.on_received(3, Kind::PING, at(5_000));
+        assert_eq!((meter.peak_of_pings(), meter.peak()), (3, 4));
+    }
+
+    #[test]
+    fn what_is_sent_is_counted_by_host_and_by_kind() {
+        let mut meter = Meter::default();
+        for (host, kind) in [(0, Kind::PING), (1, Kind::ACK), (1, Kind::PING)] {
+            meter.on_sent(host, kind, 50);
+        }
+        assert_eq!(meter.sent_most(), 2);
+        assert_eq!(meter.kinds().collect::<Vec<_>>(), [("ping", 2, 100), ("ack", 1, 50)]);
     }
 }

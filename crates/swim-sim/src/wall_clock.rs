@@ -1,4 +1,4 @@
-//! What a machine's wall clock shows: it may be wrong, fast, slow, or stand still.
+//! The wall clock of a machine, which may be wrong, fast or slow, or stand still.
 
 use std::time::Duration;
 
@@ -25,12 +25,12 @@ impl WallClock {
         Duration::from_micros(right.saturating_add_signed(self.ahead_at(now)))
     }
 
-    /// It is set forward, or back, by so many microseconds.
+    /// Sets it forward by this many microseconds, or back if they are negative.
     pub(crate) fn step(&mut self, micros: i64) {
         self.ahead += micros;
     }
 
-    /// From now on it is fast by so many millionths; -1,000,000: it stands still.
+    /// From now on it is fast by this many millionths; at -1,000,000 it stands still.
     pub(crate) fn set_rate(&mut self, now: Instant, ppm: i64) {
         (self.ahead, self.rate_ppm, self.touched) = (self.ahead_at(now), ppm, now);
     }

@@ -295,8 +295,126 @@ fn scale_measures_traffic_memory_and_speed() {
 }
 
 #[test]
+fn crashes_are_found_under_each_condition() {
+    let keys = [
+        "condition",
+        "variant",
+        "nodes",
+        "runs",
+        "crashes",
+        "first_p50",
+        "first_p99",
+        "first_max",
+        "full_p50",
+        "full_p90",
+        "full_p99",
+        "full_max",
+        "healthy_p50",
+        "healthy_p99",
+        "healthy_max",
+        "unknown",
+        "false_deaths",
+        "false_deaths_own",
+        "false_deaths_healthy",
+        "false_deaths_stalled",
+        "false_dead",
+        "false_dead_healthy",
+        "suspicions",
+        "refuted",
+        "datagrams_per_member_s",
+        "bytes_per_member_s",
+        "exchange_bytes_per_member_s",
+        "datagrams_most_per_s",
+        "datagrams_peak",
+        "pings_peak",
+        "agreed_p50",
+        "agreed_max",
+    ];
+    let arguments = "conditions --nodes 12 --time 60 --crash-every 30 --variants lifeguard";
+    let all = rows(arguments, &keys);
+    assert!(all.len() > 40, "each condition of the catalogue");
+    for row in &all {
+        // Replacing and restarting members ends processes, too.
+        assert!(number(&row["crashes"]) >= 2.0, "{row}");
+        assert!(number(&row["full_max"]) >= number(&row["first_p50"]), "{row}");
+        assert!(number(&row["datagrams_peak"]) >= number(&row["pings_peak"]), "{row}");
+        let healthy = number(&row["false_deaths_healthy"]) + number(&row["false_deaths_stalled"]);
+        assert!(healthy <= number(&row["false_deaths"]), "{row}");
+    }
+    let of = |condition: &str| all.iter().find(|row| row["condition"] == condition).unwrap();
+    let datagrams = |condition: &str| number(&of(condition)["datagrams_per_member_s"]);
+    assert!(datagrams("loss:20") > 1.5 * datagrams("clean"));
+    assert_eq!(number(&of("clean")["false_deaths"]), 0.0);
+}
+
+#[test]
+fn deaths_of_members_that_pause_are_told_from_those_of_healthy_ones() {
+    let found = Files::new().run(
+        "conditions --nodes 12 --time 60 --crash-every 60 --scenes flap-die:2:30 \
+         --variants lifeguard",
+    );
+    let rows: Vec<Value> = serde_json::from_str(&found.json).unwrap();
+    let of = |key: &str| number(&rows[0][key]);
+    assert!(of("false_deaths_stalled") > 0.0, "they pause for 25 s");
+    assert_eq!((of("false_deaths_healthy"), of("false_dead_healthy")), (0.0, 0.0));
+    assert_eq!(of("false_deaths"), of("false_deaths_stalled"));
+    assert!(of("false_dead") <= 4.0);
+}
+
+#[test]
+fn healthy_members_know_of_a_crash_before_those_that_no_datagram_reaches() {
+    let found = Files::new().run(
+        "conditions --nodes 12 --time 60 --crash-every 20 --scenes udp-in-dead:40 \
+         --variants swimmer",
+    );
+    let rows: Vec<Value> = serde_json::from_str(&found.json).unwrap();
+    assert!(number(&rows[0]["full_p50"]) > number(&rows[0]["healthy_p50"]));
+}
+
+#[test]
+fn conditions_are_listed_and_what_nodes_count_is_shown() {
+    let files = Files::new();
+    let list = files.run("conditions --list").table;
+    for name in ["loss:20", "starved:50", "far:0.6:10", "wall-half:100", "churn:10"] {
+        assert!(list.contains(name), "{name}");
+    }
+    let scene = "conditions --nodes 5 --time 20 --variants swimmer --scenes far:0.4:40";
+    let found = files.run(&format!("{scene} --kinds"));
+    let rows: Vec<Value> = serde_json::from_str(&found.json).unwrap();
+    assert_eq!((rows.len(), &rows[0]["condition"]), (1, &Value::from("far:0.4:40")));
+    assert!(number(&rows[0]["kinds_per_member_s"]["ping"]) > 0.5);
+    assert!(number(&rows[0]["counters_per_member_s"]["probes"]) > 0.5);
+    assert!(found.table.contains("ping-req") && found.table.contains("probes_indirect"));
+}
+
+#[test]
+fn any_experiment_runs_under_a_condition() {
+    let files = Files::new();
+    let lossy = files.run("detect --nodes 8 --runs 4 --variants swimmer --loss 20");
+    let under = files.run("detect --nodes 8 --runs 4 --variants swimmer --under loss:20");
+    let clean = files.run("detect --nodes 8 --runs 4 --variants swimmer");
+    assert_eq!(lossy, under);
+    assert_ne!(lossy, clean);
+    for experiment in [
+        "interval --nodes 16 --blocked 4 --durations 512 --intervals 64 --runs 1",
+        "pause --nodes 8 --runs 1 --lengths 1",
+        "churn --nodes 6 --runs 1 --minutes 0",
+        "partition --nodes 6 --crash-nodes 4 --durations 1 --runs 1",
+    ] {
+        let arguments = format!("{experiment} --variants swimmer");
+        let [under, clean] =
+            ["--under rtt:0.3", ""].map(|under| files.run(&format!("{arguments} {under}")));
+        assert_ne!(under.json, clean.json, "{experiment}");
+    }
+}
+
+#[test]
 fn the_same_seed_gives_the_same_results_on_any_number_of_threads() {
-    for experiment in ["detect --nodes 6 --runs 4", "churn --nodes 6 --runs 2 --minutes 2"] {
+    for experiment in [
+        "detect --nodes 6 --runs 4",
+        "churn --nodes 6 --runs 2 --minutes 2",
+        "conditions --nodes 6 --time 30 --scenes loss:30,starved:50 --runs 2 --variants swimmer",
+    ] {
         let files = Files::new();
         let once = files.run(&format!("{experiment} --seed 7 --threads 1"));
         let again = files.run(&format!("{experiment} --seed 7 --threads 2"));
@@ -324,6 +442,11 @@ fn what_cannot_be_run_is_said() {
         "detect --variants raft",
         "detect --variants swim --ablations",
         "loss --losses 101",
+        "detect --under fog",
+        "detect --loss 20 --under loss:20",
+        "detect --loss 120",
+        "conditions --scenes loss:1000",
+        "conditions --scenes clean --under loss:20",
     ] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_swim-sim"));
         let output = command.args(arguments.split_whitespace()).output().unwrap();

@@ -1,59 +1,57 @@
-//! The environment in which a cluster lives, and the meter of what its hosts send and get.
+//! The environment of a cluster, and the meter of what its hosts send and receive.
 
 use std::net::SocketAddr;
 
 use swim_membership::Instant;
 
 use super::{Cluster, Happening, HostIx};
-use crate::environment::{Carried, Draft, Drafted, Environment, Health, Kind, Packet, Verdict};
+use crate::environment::{Carried, Environment, Health, Kind, Packet, Prepared, Setup, Verdict};
 use crate::host::host_of;
 use crate::meter::Meter;
 
 impl Cluster {
-    /// From now on the cluster, with the hosts that it has now, lives in this environment, and no
-    /// longer in the one before.
+    /// Ends the environment in progress and begins this one, for the hosts that there are now.
     pub fn enter(&mut self, environment: Environment) {
-        if let Some(mut course) = self.course.take() {
-            self.air = None;
-            course.end(self);
+        if let Some(mut ended) = self.environment.take() {
+            self.judges = None;
+            ended.end(self);
         }
         if environment.is_clean() {
             return;
         }
         self.transcript.event(self.now, format_args!("environment {environment}"));
-        self.courses += 1;
-        let number = self.courses;
-        let Drafted { air, course, first_turns } = Draft::draw(environment, self, number);
-        (self.air, self.course) = (Some(air), Some(course));
-        for (routine, after) in first_turns.into_iter().enumerate() {
-            let turn = Happening::Turn { course: number, routine: routine as u32 };
-            self.queue.push(self.now + after, turn);
+        self.environments += 1;
+        let number = self.environments;
+        let Prepared { judges, active, first } = Setup::prepare(environment, self, number);
+        (self.judges, self.environment) = (Some(judges), Some(active));
+        for (routine, after) in (0..).zip(first) {
+            let due = Happening::Routine { environment: number, routine };
+            self.queue.push(self.now + after, due);
         }
     }
 
-    /// How well a host is in its environment while it runs.
+    /// The health of a host in its environment, while it runs.
     pub fn health(&self, ix: HostIx) -> Health {
-        self.course.as_ref().map_or(Health::Healthy, |course| course.health(ix.0))
+        self.environment.as_ref().map_or(Health::Healthy, |active| active.health(ix.0))
     }
 
-    /// Begins to count what each host sends and gets, anew.
+    /// Starts to count what each host sends and receives.
     pub fn start_meter(&mut self) {
         self.meter = Some(Box::default());
     }
 
-    /// Ends that, and returns what was counted.
+    /// Stops to count, and returns the counts since [`start_meter`](Self::start_meter).
     pub fn take_meter(&mut self) -> Meter {
         self.meter.take().map(|meter| *meter).unwrap_or_default()
     }
 
-    pub(super) fn on_turn(&mut self, number: u32, routine: u32) {
-        let Some(mut course) = self.course.take_if(|course| course.number() == number) else {
-            return;
-        };
-        if let Some(after) = course.turn(routine, self) {
-            self.queue.push(self.now + after, Happening::Turn { course: number, routine });
+    pub(super) fn on_routine(&mut self, environment: u32, routine: u32) {
+        let is_due = |active: &mut crate::environment::Active| active.number() == environment;
+        let Some(mut active) = self.environment.take_if(is_due) else { return };
+        if let Some(after) = active.act(routine, self) {
+            self.queue.push(self.now + after, Happening::Routine { environment, routine });
         }
-        self.course = Some(course);
+        self.environment = Some(active);
     }
 
     /// What the environment does to a datagram that is sent now.
@@ -63,13 +61,13 @@ impl Cluster {
         self.judge(Packet { from, to, at: self.now, carried })
     }
 
-    /// What it does to a packet of an exchange that leaves at this moment.
+    /// What it does to a packet of an exchange that is sent at this moment.
     pub(super) fn judge_stream(&mut self, from: u32, to: u32, at: Instant) -> Verdict {
         self.judge(Packet { from, to, at, carried: Carried::Stream })
     }
 
     fn judge(&mut self, packet: Packet) -> Verdict {
-        self.air.as_mut().map_or(Verdict::default(), |air| air.judge(packet))
+        self.judges.as_mut().map_or(Verdict::default(), |judges| judges.judge(packet))
     }
 
     pub(super) fn meter_sent(&mut self, host: u32, datagram: &[u8], bytes: u64) {
@@ -78,10 +76,9 @@ impl Cluster {
         }
     }
 
-    pub(super) fn meter_got(&mut self, from: SocketAddr, to: SocketAddr, datagram: &[u8]) {
-        if let (Some(meter), Some(from), Some(to)) = (&mut self.meter, host_of(from), host_of(to)) {
-            let carried = Carried::Datagram(Kind::of(datagram));
-            meter.on_got(Packet { from, to, at: self.now, carried });
+    pub(super) fn meter_received(&mut self, to: SocketAddr, datagram: &[u8]) {
+        if let (Some(meter), Some(to)) = (&mut self.meter, host_of(to)) {
+            meter.on_received(to, Kind::of(datagram), self.now);
         }
     }
 }

@@ -93,7 +93,7 @@ impl Cluster {
         self.hosts[ix.0 as usize].wall_clock.step(micros);
     }
 
-    /// From now on a host's wall clock is fast by so many millionths; -1,000,000: it stands still.
+    /// From now on a host's wall clock is fast by this many millionths; at -1,000,000 it stands still.
     pub fn set_wall_clock_rate(&mut self, ix: HostIx, ppm: i64) {
         self.hosts[ix.0 as usize].wall_clock.set_rate(self.now, ppm);
     }

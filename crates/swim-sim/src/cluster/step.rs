@@ -34,7 +34,7 @@ impl Cluster {
                 self.on_replied(host, life, exchange, None);
             }
             Happening::Saved { host, life, result } => self.on_saved(host, life, result),
-            Happening::Turn { course, routine } => self.on_turn(course, routine),
+            Happening::Routine { environment, routine } => self.on_routine(environment, routine),
         }
         self.violation.take().map_or(Ok(()), Err)
     }
@@ -66,8 +66,8 @@ impl Cluster {
     }
 
     fn on_arrival(&mut self, to: SocketAddr, input: Input) {
-        if let Input::Datagram { from, bytes } = &input {
-            self.meter_got(*from, to, bytes);
+        if let Input::Datagram { bytes, .. } = &input {
+            self.meter_received(to, bytes);
         }
         let found = host_of(to).filter(|&ix| (ix as usize) < self.hosts.len());
         let listening = found.filter(|&ix| self.hosts[ix as usize].listens_at(to));

@@ -1,5 +1,5 @@
-//! Times of good and bad by turns, as in the model of Gilbert and Elliott: both last as long as an
-//! exponential distribution says.
+//! Alternating good and bad times, as in the model of Gilbert and Elliott: the length of each has an
+//! exponential distribution.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use rand::RngExt;
 use rand::rngs::Xoshiro256PlusPlus;
 use swim_membership::Instant;
 
-/// How long good and bad times are on average.
+/// The mean lengths of good and bad times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Means {
     good: Duration,
@@ -15,14 +15,14 @@ pub(super) struct Means {
 }
 
 impl Means {
-    /// Bad for so long on average, and for so many of 1,000 moments.
+    /// For bad times of this mean length, and this share of all time.
     pub(super) fn new(bad: Duration, per_mille: u32) -> Self {
         let good = bad * (1_000 - per_mille.min(1_000)) / per_mille.clamp(1, 1_000);
         Self { good, bad }
     }
 }
 
-/// One thing that is good or bad, looked at in the order of time.
+/// The state of a link or node that alternates between good and bad.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Burst {
     means: Means,
@@ -31,17 +31,18 @@ pub(super) struct Burst {
 }
 
 impl Burst {
-    /// As it is after long.
+    /// Draws the state of one that has been alternating for a long time.
     pub(super) fn draw(means: Means, now: Instant, rng: &mut Xoshiro256PlusPlus) -> Self {
         let (good, bad) = (means.good.as_micros() as u64, means.bad.as_micros() as u64);
         let is_bad = rng.random_range(0..(good + bad).max(1)) < bad;
         let mut burst = Self { means, is_bad, until: now };
-        // What is left of an exponential time is exponential.
+        // An exponential distribution has no memory: the rest of a time is distributed like the whole.
         burst.until = now + burst.draw_time(rng);
         burst
     }
 
-    /// Whether it is bad now. Earlier moments than the last asked for count as that.
+    /// Whether it is bad at this moment. A moment before the last one that was asked for counts as
+    /// that one.
     pub(super) fn is_bad(&mut self, now: Instant, rng: &mut Xoshiro256PlusPlus) -> bool {
         while self.until <= now {
             self.is_bad = !self.is_bad;
@@ -52,13 +53,13 @@ impl Burst {
 
     fn draw_time(&self, rng: &mut Xoshiro256PlusPlus) -> Duration {
         let mean = if self.is_bad { self.means.bad } else { self.means.good };
-        // At least a moment, so that time goes on.
+        // Not zero, so that the loop above ends.
         exponential(mean, rng).max(Duration::from_micros(1))
     }
 }
 
-/// A time of the exponential distribution with this mean, by von Neumann's way: comparisons of
-/// uniform numbers only, so that it is the same on all machines.
+/// Draws a time with an exponential distribution and this mean by von Neumann's method, which only
+/// compares uniform numbers and so gives the same result on all machines.
 pub(super) fn exponential(mean: Duration, rng: &mut Xoshiro256PlusPlus) -> Duration {
     let mut whole = 0;
     loop {

@@ -5,15 +5,15 @@ use std::time::Duration;
 use rand::RngExt;
 use rand::rngs::Xoshiro256PlusPlus;
 
-use super::course::{Range, Routine};
-use super::{Draft, Entry, Parameter};
+use super::active::{Range, Routine};
+use super::{Entry, Parameter, Setup};
 use crate::cluster::{Cluster, HostIx};
 
 const ALL: Parameter = Parameter::percent("the percentage of members", 100);
 const STEP: Parameter = Parameter::seconds("the largest step in seconds", 2_000);
 const EVERY: Parameter = Parameter::seconds("the time between two steps in seconds", 5_000);
 
-/// Of a clock that stands still.
+/// The rates of a clock that stands still, and of one at half speed.
 const STANDS_PPM: i64 = -1_000_000;
 const HALF_PPM: i64 = -500_000;
 
@@ -21,80 +21,80 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry {
         name: "clock-off",
         parameters: &[Parameter::seconds("the largest error in seconds", 30_000), ALL],
-        about: "wall clocks are wrong, each by up to so much in either direction",
-        begin: |draft| {
-            let (hosts, max) = (choose(draft, 1), draft.environment.span(0));
-            draft.routine(Duration::ZERO, Steps { hosts, max, sign: Sign::Any, every: None });
+        about: "wall clocks are wrong, in either direction",
+        begin: |setup| {
+            let (hosts, max) = (choose(setup, 1), setup.environment.span(0));
+            setup.routine(Duration::ZERO, Steps { hosts, max, sign: Sign::Any, every: None });
         },
     },
     Entry {
         name: "clock-drift",
         parameters: &[Parameter::percent("the largest error of the rate in percent", 5), ALL],
-        about: "wall clocks are fast or slow, each by up to so much",
-        begin: |draft| {
+        about: "wall clocks are fast or slow",
+        begin: |setup| {
             let (hosts, max) =
-                (choose(draft, 1), i64::from(draft.environment.per_mille(0)) * 1_000);
-            let rng = &mut draft.rng;
+                (choose(setup, 1), i64::from(setup.environment.per_mille(0)) * 1_000);
+            let rng = &mut setup.rng;
             let rates = hosts.into_iter().map(|ix| (ix, rng.random_range(-max..=max))).collect();
-            draft.routine(Duration::ZERO, Rates { rates });
+            setup.routine(Duration::ZERO, Rates { rates });
         },
     },
     Entry {
         name: "clock-steps",
         parameters: &[STEP, EVERY],
         about: "each wall clock is set forward or back again and again, each by itself",
-        begin: |draft| steps(draft, Sign::Any),
+        begin: |setup| steps(setup, Sign::Any),
     },
     Entry {
         name: "clock-steps-forward",
         parameters: &[STEP, EVERY],
         about: "each wall clock is set forward again and again, each by itself",
-        begin: |draft| steps(draft, Sign::Forward),
+        begin: |setup| steps(setup, Sign::Forward),
     },
     Entry {
         name: "clock-steps-back",
         parameters: &[STEP, EVERY],
         about: "each wall clock is set back again and again, each by itself",
-        begin: |draft| steps(draft, Sign::Back),
+        begin: |setup| steps(setup, Sign::Back),
     },
     Entry {
         name: "clock-step-all",
         parameters: &[STEP, EVERY],
-        about: "all wall clocks are set at the same moments, again and again, each by another step",
-        begin: |draft| {
-            let (hosts, every) = (draft.choose(1_000), draft.environment.span(1));
-            let max = draft.environment.span(0);
-            draft.routine(every, Steps { hosts, max, sign: Sign::Any, every: Some(every) });
+        about: "all wall clocks are set at the same moments, each by another step",
+        begin: |setup| {
+            let (hosts, every) = (setup.choose(1_000), setup.environment.span(1));
+            let max = setup.environment.span(0);
+            setup.routine(every, Steps { hosts, max, sign: Sign::Any, every: Some(every) });
         },
     },
     Entry {
         name: "wall-frozen",
         parameters: &[Parameter::percent("the percentage of members", 33)],
         about: "wall clocks stand still",
-        begin: |draft| rate(draft, STANDS_PPM),
+        begin: |setup| rate(setup, STANDS_PPM),
     },
     Entry {
         name: "wall-half",
         parameters: &[ALL],
         about: "wall clocks go at half speed",
-        begin: |draft| rate(draft, HALF_PPM),
+        begin: |setup| rate(setup, HALF_PPM),
     },
 ];
 
-fn choose(draft: &mut Draft<'_>, parameter: usize) -> Vec<HostIx> {
-    draft.choose(draft.environment.per_mille(parameter))
+fn choose(setup: &mut Setup<'_>, parameter: usize) -> Vec<HostIx> {
+    setup.choose(setup.environment.per_mille(parameter))
 }
 
-fn rate(draft: &mut Draft<'_>, ppm: i64) {
-    let rates = choose(draft, 0).into_iter().map(|ix| (ix, ppm)).collect();
-    draft.routine(Duration::ZERO, Rates { rates });
+fn rate(setup: &mut Setup<'_>, ppm: i64) {
+    let rates = choose(setup, 0).into_iter().map(|ix| (ix, ppm)).collect();
+    setup.routine(Duration::ZERO, Rates { rates });
 }
 
-fn steps(draft: &mut Draft<'_>, sign: Sign) {
-    let (max, every) = (draft.environment.span(0), draft.environment.span(1));
-    for host in draft.choose(1_000) {
-        let first = Range { min: Duration::ZERO, max: every }.draw(&mut draft.rng);
-        draft.routine(first, Steps { hosts: vec![host], max, sign, every: Some(every) });
+fn steps(setup: &mut Setup<'_>, sign: Sign) {
+    let (max, every) = (setup.environment.span(0), setup.environment.span(1));
+    for host in setup.choose(1_000) {
+        let first = Range { min: Duration::ZERO, max: every }.draw(&mut setup.rng);
+        setup.routine(first, Steps { hosts: vec![host], max, sign, every: Some(every) });
     }
 }
 
@@ -105,7 +105,7 @@ enum Sign {
     Back,
 }
 
-/// Wall clocks that are set, once or again and again.
+/// Wall clocks that are set, once or repeatedly.
 struct Steps {
     hosts: Vec<HostIx>,
     max: Duration,
@@ -114,7 +114,7 @@ struct Steps {
 }
 
 impl Routine for Steps {
-    fn turn(&mut self, cluster: &mut Cluster, rng: &mut Xoshiro256PlusPlus) -> Option<Duration> {
+    fn act(&mut self, cluster: &mut Cluster, rng: &mut Xoshiro256PlusPlus) -> Option<Duration> {
         let max = self.max.as_micros() as i64;
         let (least, most) = match self.sign {
             Sign::Any => (-max, max),
@@ -124,7 +124,7 @@ impl Routine for Steps {
         for &ix in &self.hosts {
             cluster.step_wall_clock(ix, rng.random_range(least..=most));
         }
-        // Time must go on between two steps.
+        // Not zero, so that time goes on.
         self.every.map(|every| every.max(Duration::from_millis(1)))
     }
 }
@@ -135,7 +135,7 @@ struct Rates {
 }
 
 impl Routine for Rates {
-    fn turn(&mut self, cluster: &mut Cluster, _: &mut Xoshiro256PlusPlus) -> Option<Duration> {
+    fn act(&mut self, cluster: &mut Cluster, _: &mut Xoshiro256PlusPlus) -> Option<Duration> {
         self.rates.iter().for_each(|&(ix, ppm)| cluster.set_wall_clock_rate(ix, ppm));
         None
     }

@@ -7,53 +7,53 @@ use rand::RngExt;
 use rand::rngs::Xoshiro256PlusPlus;
 use swim_membership::Instant;
 
-use super::course::Range;
+use super::active::Range;
 use super::packet::{Carried, Judge, Kind, Packet, Verdict};
-use super::{Draft, Entry, Parameter};
+use super::{Entry, Parameter, Setup};
 
 const TRIP: Parameter = Parameter::seconds("the round trip in seconds", 600);
 const ZONES: Parameter = Parameter::count("the number of zones", 4, 64);
 
 /// Round trips between two zones.
 const BETWEEN_ZONES: Range = Range::millis(80, 250);
-/// The longest that a tail makes a packet take.
+/// The longest delay in a heavy tail.
 const TAIL_MAX: Duration = Duration::from_secs(10);
-/// How long a queue that fills and drains takes to do so.
+/// The time in which a queue fills and drains.
 const QUEUE_PERIOD: Duration = Duration::from_secs(10);
 
 pub(super) const ENTRIES: &[Entry] = &[
     Entry {
         name: "rtt",
         parameters: &[TRIP],
-        about: "the round trip between any two members is this long",
-        begin: |draft| draft.judge(Way::of_trip(draft.environment.span(0))),
+        about: "all round trips take this time",
+        begin: |setup| setup.judge(Way::of_trip(setup.environment.span(0))),
     },
     Entry {
         name: "far",
         parameters: &[TRIP, Parameter::percent("the percentage of members", 10)],
-        about: "some members are far from all others",
-        begin: |draft| {
-            let hosts = draft.link_badly(draft.environment.per_mille(1));
-            draft.judge(Far { hosts, way: Way::of_trip(draft.environment.span(0)) });
+        about: "all round trips of some members take this time",
+        begin: |setup| {
+            let hosts = setup.link_badly(setup.environment.per_mille(1));
+            setup.judge(Far { hosts, way: Way::of_trip(setup.environment.span(0)) });
         },
     },
     Entry {
         name: "zones",
         parameters: &[ZONES],
-        about: "members are in zones, with round trips of 80 to 250 ms between them",
-        begin: |draft| zones(draft, Tail::None),
+        about: "members are in zones, with round trips of 80 to 250 ms between zones",
+        begin: |setup| zones(setup, Tail::None),
     },
     Entry {
         name: "zones-pareto",
         parameters: &[ZONES],
-        about: "the same, and between zones one packet in n takes √n times as long, up to 10 s",
-        begin: |draft| zones(draft, Tail::Square),
+        about: "the same, and one packet in n takes √n times as long, up to 10 s",
+        begin: |setup| zones(setup, Tail::Square),
     },
     Entry {
         name: "pareto",
-        parameters: &[Parameter::millis("the shortest way in milliseconds", 10)],
-        about: "one packet in n takes n times as long as the shortest, up to 10 s",
-        begin: |draft| draft.judge(Tailed { min: draft.environment.millis(0) }),
+        parameters: &[Parameter::millis("the shortest time in milliseconds", 10)],
+        about: "one packet in n takes n times the shortest time, up to 10 s",
+        begin: |setup| setup.judge(Tailed { min: setup.environment.millis(0) }),
     },
     Entry {
         name: "bufferbloat",
@@ -61,7 +61,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             Parameter::seconds("the longest wait in seconds", 1_500),
             Parameter::percent("the percentage of members", 30),
         ],
-        about: "behind some members a queue fills and drains every 10 s; all that they send waits in it",
+        about: "some members send into a queue that fills and drains every 10 s",
         begin: bufferbloat,
     },
     Entry {
@@ -70,20 +70,20 @@ pub(super) const ENTRIES: &[Entry] = &[
             Parameter::percent("the percentage of members", 30),
             Parameter::seconds("the mean delay in seconds", 1_000),
         ],
-        about: "all that is sent to some members comes late",
-        begin: |draft| {
-            let hosts = draft.link_badly(draft.environment.per_mille(0));
-            let mean = draft.environment.span(1);
-            draft.judge(LateInto { hosts, time: Range { min: mean / 2, max: mean * 3 / 2 } });
+        about: "what is sent to some members is delayed, by half to one and a half of the mean",
+        begin: |setup| {
+            let hosts = setup.link_badly(setup.environment.per_mille(0));
+            let mean = setup.environment.span(1);
+            setup.judge(LateInto { hosts, time: Range { min: mean / 2, max: mean * 3 / 2 } });
         },
     },
     Entry {
         name: "ack-edge",
         parameters: &[Parameter::percent("the percentage of members", 30)],
-        about: "some members answer pings 0.4 to 0.6 s late, some in time and some just not",
-        begin: |draft| {
-            let hosts = draft.link_badly(draft.environment.per_mille(0));
-            draft.judge(LateAcks { hosts, time: Range::millis(400, 600) });
+        about: "some members answer pings after 0.4 to 0.6 s",
+        begin: |setup| {
+            let hosts = setup.link_badly(setup.environment.per_mille(0));
+            setup.judge(LateAcks { hosts, time: Range::millis(400, 600) });
         },
     },
 ];
@@ -103,7 +103,7 @@ impl Judge for Way {
     }
 }
 
-/// Some are far from all others, and from each other.
+/// Some hosts are far from all others, and from each other.
 struct Far {
     hosts: BTreeSet<u32>,
     way: Way,
@@ -121,23 +121,23 @@ impl Judge for Far {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Tail {
     None,
-    /// Of n packets one takes √n times as long.
+    /// A Pareto distribution with exponent 2: one packet in n takes √n times as long.
     Square,
 }
 
-/// Hosts by turns in zones, each pair of which has a round trip of its own.
+/// Hosts in zones, by the remainder of their numbers. Each two zones have a fixed round trip.
 struct Zones {
     zones: u32,
-    /// Half of a round trip, for each two zones.
+    /// Half of the round trip between two zones, at the index `lower * zones + higher`.
     ways: Vec<Duration>,
     tail: Tail,
 }
 
-fn zones(draft: &mut Draft<'_>, tail: Tail) {
-    let zones = draft.environment.count(0).max(1);
-    let rng = &mut draft.rng;
+fn zones(setup: &mut Setup<'_>, tail: Tail) {
+    let zones = setup.environment.count(0).max(1);
+    let rng = &mut setup.rng;
     let ways = (0..zones * zones).map(|_| BETWEEN_ZONES.draw(rng) / 2).collect();
-    draft.judge(Zones { zones, ways, tail });
+    setup.judge(Zones { zones, ways, tail });
 }
 
 impl Judge for Zones {
@@ -150,7 +150,7 @@ impl Judge for Zones {
         Verdict::late(match self.tail {
             Tail::None => way,
             Tail::Square => {
-                // 2¹⁶ over the root of a number below 2³².
+                // 2¹⁶ divided by the root of a number below 2³².
                 let drawn = u64::from(rng.random::<u32>()).max(1);
                 scaled(way, 1 << 16, drawn.isqrt())
             }
@@ -158,7 +158,7 @@ impl Judge for Zones {
     }
 }
 
-/// A Pareto distribution with exponent 1.
+/// A Pareto distribution with exponent 1: one packet in n takes n times the shortest time.
 struct Tailed {
     min: Duration,
 }
@@ -170,28 +170,28 @@ impl Judge for Tailed {
     }
 }
 
-/// A time times `over / under`, which is at least 1, within the longest.
+/// `time * over / under`, at most the longest delay.
 fn scaled(time: Duration, over: u64, under: u64) -> Duration {
     let micros = time.as_micros() * u128::from(over) / u128::from(under.max(1));
     Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX)).min(TAIL_MAX.max(time))
 }
 
-/// Queues behind some hosts, for what they send, each with a phase of its own.
+/// The queues of what some hosts send, each with its phase.
 struct Queues {
     longest: Duration,
     phases: Vec<(u32, Duration)>,
 }
 
-fn bufferbloat(draft: &mut Draft<'_>) {
-    let hosts = draft.link_badly(draft.environment.per_mille(1));
+fn bufferbloat(setup: &mut Setup<'_>) {
+    let hosts = setup.link_badly(setup.environment.per_mille(1));
     let phase = Range { min: Duration::ZERO, max: QUEUE_PERIOD };
-    let rng = &mut draft.rng;
+    let rng = &mut setup.rng;
     let phases = hosts.iter().map(|&host| (host, phase.draw(rng))).collect();
-    draft.judge(Queues { longest: draft.environment.span(0), phases });
+    setup.judge(Queues { longest: setup.environment.span(0), phases });
 }
 
 impl Queues {
-    /// How long what comes to the queue of a host waits: up to the longest and down to nothing.
+    /// How long a packet of this host waits: the time rises to the longest and falls to zero.
     fn wait(&self, host: u32, at: Instant) -> Duration {
         let Ok(found) = self.phases.binary_search_by_key(&host, |&(host, _)| host) else {
             return Duration::ZERO;
@@ -210,7 +210,7 @@ impl Judge for Queues {
     }
 }
 
-/// What is sent to some comes late.
+/// Delay of what is sent to some hosts.
 struct LateInto {
     hosts: BTreeSet<u32>,
     time: Range,
@@ -225,7 +225,7 @@ impl Judge for LateInto {
     }
 }
 
-/// Some take their time to answer pings.
+/// Delay of the acks of some hosts.
 struct LateAcks {
     hosts: BTreeSet<u32>,
     time: Range,

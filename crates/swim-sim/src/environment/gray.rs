@@ -1,4 +1,4 @@
-//! Environments in which some members are reached in one way and not in another.
+//! Environments in which some members can be reached in one way and not in another.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use rand::rngs::Xoshiro256PlusPlus;
 
 use super::loss::SomeLinks;
 use super::packet::{Carried, Judge, Kind, Packet, Verdict};
-use super::{Draft, Entry, Parameter};
+use super::{Entry, Parameter, Setup};
 
 const MEMBERS: Parameter = Parameter::percent("the percentage of members", 10);
 
@@ -15,44 +15,44 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry {
         name: "gray-acks-only",
         parameters: &[MEMBERS],
-        about: "nothing that some members send arrives, except acks",
-        begin: |draft| gray(draft, |packet| from(packet) && !is_ack(packet)),
+        about: "of what some members send, only acks arrive",
+        begin: |setup| gray(setup, |packet| from(packet) && !is_ack(packet)),
     },
     Entry {
         name: "udp-dead",
         parameters: &[MEMBERS],
         about: "some members neither send nor receive datagrams; exchanges pass",
-        begin: |draft| gray(draft, |packet| !is_stream(packet)),
+        begin: |setup| gray(setup, |packet| !is_stream(packet)),
     },
     Entry {
         name: "udp-in-dead",
         parameters: &[MEMBERS],
         about: "some members receive no datagrams; exchanges pass",
-        begin: |draft| gray(draft, |packet| !from(packet) && !is_stream(packet)),
+        begin: |setup| gray(setup, |packet| !from(packet) && !is_stream(packet)),
     },
     Entry {
         name: "udp-out-dead",
         parameters: &[MEMBERS],
-        about: "some members send no datagrams that arrive; exchanges pass",
-        begin: |draft| gray(draft, |packet| from(packet) && !is_stream(packet)),
+        about: "no datagrams arrive that some members send; exchanges pass",
+        begin: |setup| gray(setup, |packet| from(packet) && !is_stream(packet)),
     },
     Entry {
         name: "tcp-dead",
         parameters: &[MEMBERS],
         about: "some members have no exchanges; datagrams pass",
-        begin: |draft| gray(draft, is_stream),
+        begin: |setup| gray(setup, is_stream),
     },
     Entry {
         name: "half-reach",
         parameters: &[MEMBERS],
         about: "some members and half of all others do not reach each other",
-        begin: |draft| half(draft, Direction::Both),
+        begin: |setup| half(setup, Direction::Both),
     },
     Entry {
         name: "half-mute",
         parameters: &[MEMBERS],
         about: "some members do not reach half of all others, which reach them",
-        begin: |draft| half(draft, Direction::Out),
+        begin: |setup| half(setup, Direction::Out),
     },
 ];
 
@@ -60,7 +60,7 @@ pub(super) const ENTRIES: &[Entry] = &[
 #[derive(Clone, Copy)]
 struct Own {
     carried: Carried,
-    /// It sends it, else it is sent to it.
+    /// The member sends it; otherwise it is sent to the member.
     sends: bool,
 }
 
@@ -76,15 +76,15 @@ fn is_stream(packet: Own) -> bool {
     packet.carried == Carried::Stream
 }
 
-/// Members of whose packets some kinds are lost.
+/// Hosts that lose some kinds of their packets.
 struct Gray {
     hosts: BTreeSet<u32>,
     loses: fn(Own) -> bool,
 }
 
-fn gray(draft: &mut Draft<'_>, loses: fn(Own) -> bool) {
-    let hosts = draft.link_badly(draft.environment.per_mille(0));
-    draft.judge(Gray { hosts, loses });
+fn gray(setup: &mut Setup<'_>, loses: fn(Own) -> bool) {
+    let hosts = setup.link_badly(setup.environment.per_mille(0));
+    setup.judge(Gray { hosts, loses });
 }
 
 impl Judge for Gray {
@@ -101,17 +101,17 @@ enum Direction {
     Out,
 }
 
-/// Members that half of the others do not reach, or do not hear.
+/// Hosts whose packets to half of the others are lost, and perhaps those from that half.
 struct Half {
     hosts: BTreeSet<u32>,
     links: SomeLinks,
     direction: Direction,
 }
 
-fn half(draft: &mut Draft<'_>, direction: Direction) {
-    let hosts = draft.link_badly(draft.environment.per_mille(0));
-    let links = SomeLinks { share: 500, salt: draft.rng.random() };
-    draft.judge(Half { hosts, links, direction });
+fn half(setup: &mut Setup<'_>, direction: Direction) {
+    let hosts = setup.link_badly(setup.environment.per_mille(0));
+    let links = SomeLinks { share: 500, salt: setup.rng.random() };
+    setup.judge(Half { hosts, links, direction });
 }
 
 impl Judge for Half {

@@ -1,4 +1,4 @@
-//! Environments that lose packets: all alike, in bursts, by link, by node or in one direction.
+//! Environments that lose packets: uniformly, in bursts, by link, by node or in one direction.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,14 +7,14 @@ use rand::rngs::Xoshiro256PlusPlus;
 
 use super::burst::{Burst, Means};
 use super::packet::{Carried, Judge, Packet, Verdict};
-use super::{Draft, Entry, Parameter};
+use super::{Entry, Parameter, Setup};
 use crate::link::hits;
 
-/// In a bad time of a bursty link or node so many of 1,000 packets are lost.
+/// The loss of a bursty link or node in its bad times, per mille.
 const LOST_IN_BURST: u32 = 750;
 
 const LOST: Parameter = Parameter::percent("the percentage of packets that are lost", 20);
-/// Where some links are bad, they are worse.
+/// The same, of environments in which few links are bad.
 const BAD_LOST: Parameter = Parameter::percent("the percentage of packets that are lost", 50);
 const BURST: Parameter = Parameter::seconds("the mean length of a bad time in seconds", 1_000);
 
@@ -23,36 +23,36 @@ pub(super) const ENTRIES: &[Entry] = &[
     Entry {
         name: "loss",
         parameters: &[LOST],
-        about: "packets are lost, all with the same chance",
-        begin: |draft| draft.judge(Everywhere { per_mille: draft.environment.per_mille(0) }),
+        about: "all packets are lost with the same probability",
+        begin: |setup| setup.judge(Everywhere { per_mille: setup.environment.per_mille(0) }),
     },
     Entry {
         name: "loss-notcp",
         parameters: &[LOST],
-        about: "datagrams are lost, all with the same chance, and no exchange passes",
-        begin: |draft| {
-            draft.judge(Everywhere { per_mille: draft.environment.per_mille(0) });
-            draft.judge(NoStreams);
+        about: "the same for datagrams; no exchange passes",
+        begin: |setup| {
+            setup.judge(Everywhere { per_mille: setup.environment.per_mille(0) });
+            setup.judge(NoStreams);
         },
     },
     Entry {
         name: "ge-link",
         parameters: &[LOST, BURST],
-        about: "each direction of each link has bad times of its own, with 75 % loss",
-        begin: |draft| {
-            draft.link_all_badly();
-            let means = means(draft, draft.environment.per_mille(0));
-            draft.judge(BurstyLinks { means, links: BTreeMap::new() });
+        about: "each direction of each link has bad times, with a loss of 75 %",
+        begin: |setup| {
+            setup.link_all_badly();
+            let means = means(setup, setup.environment.per_mille(0));
+            setup.judge(BurstyLinks { means, links: BTreeMap::new() });
         },
     },
     Entry {
         name: "ge-node",
         parameters: &[LOST, BURST],
-        about: "each member has bad times, with 75 % loss of what it sends and receives",
-        begin: |draft| {
-            draft.link_all_badly();
-            let means = means(draft, half(draft.environment.per_mille(0)));
-            draft.judge(BurstyNodes { means, nodes: BTreeMap::new() });
+        about: "each member has bad times, with a loss of 75 % of what it sends and receives",
+        begin: |setup| {
+            setup.link_all_badly();
+            let means = means(setup, half(setup.environment.per_mille(0)));
+            setup.judge(BurstyNodes { means, nodes: BTreeMap::new() });
         },
     },
     Entry {
@@ -61,7 +61,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             BAD_LOST,
             Parameter::percent("the percentage of members behind the switch", 10),
         ],
-        about: "packets between the members behind a switch and all others are lost",
+        about: "a switch loses packets between the members behind it and all others",
         begin: bad_switch,
     },
     Entry {
@@ -71,57 +71,57 @@ pub(super) const ENTRIES: &[Entry] = &[
             Parameter::percent("the percentage of packets lost on them", 100),
         ],
         about: "some links lose packets in one direction",
-        begin: |draft| {
-            draft.link_all_badly();
-            let share = draft.environment.per_mille(0);
-            let per_mille = draft.environment.per_mille(1);
-            let links = SomeLinks { share, salt: draft.rng.random() };
-            draft.judge(BadLinks { links, per_mille });
+        begin: |setup| {
+            setup.link_all_badly();
+            let share = setup.environment.per_mille(0);
+            let per_mille = setup.environment.per_mille(1);
+            let links = SomeLinks { share, salt: setup.rng.random() };
+            setup.judge(BadLinks { links, per_mille });
         },
     },
     Entry {
         name: "asym-out",
         parameters: &[BAD_LOST, MEMBERS],
         about: "some members lose packets that they send",
-        begin: |draft| {
-            let hosts = draft.link_badly(draft.environment.per_mille(1));
-            draft.judge(OutOf { hosts, per_mille: draft.environment.per_mille(0) });
+        begin: |setup| {
+            let hosts = setup.link_badly(setup.environment.per_mille(1));
+            setup.judge(OutOf { hosts, per_mille: setup.environment.per_mille(0) });
         },
     },
     Entry {
         name: "asym-in",
         parameters: &[BAD_LOST, MEMBERS],
         about: "some members lose packets that are sent to them",
-        begin: |draft| {
-            let hosts = draft.link_badly(draft.environment.per_mille(1));
-            draft.judge(Into { hosts, per_mille: draft.environment.per_mille(0) });
+        begin: |setup| {
+            let hosts = setup.link_badly(setup.environment.per_mille(1));
+            setup.judge(Into { hosts, per_mille: setup.environment.per_mille(0) });
         },
     },
 ];
 
 const MEMBERS: Parameter = Parameter::percent("the percentage of members", 30);
 
-/// Good and bad times in which so many of 1,000 packets are lost on the whole.
-fn means(draft: &Draft<'_>, per_mille: u32) -> Means {
-    Means::new(draft.environment.span(1), per_mille * 1_000 / LOST_IN_BURST)
+/// The times of a bursty link or node that has this loss on average.
+fn means(setup: &Setup<'_>, per_mille: u32) -> Means {
+    Means::new(setup.environment.span(1), per_mille * 1_000 / LOST_IN_BURST)
 }
 
-/// What each of two must lose, so that together they lose so many of 1,000.
+/// The loss of each of two nodes that together have this one.
 fn half(per_mille: u32) -> u32 {
     per_mille / 2 + per_mille * per_mille / 8_000
 }
 
-fn bad_switch(draft: &mut Draft<'_>) {
-    let (per_mille, share) = (draft.environment.per_mille(0), draft.environment.per_mille(1));
-    let behind = draft.link_badly(share);
+fn bad_switch(setup: &mut Setup<'_>) {
+    let (per_mille, share) = (setup.environment.per_mille(0), setup.environment.per_mille(1));
+    let behind = setup.link_badly(share);
     if share >= 500 {
-        // Of two halves neither is the better one.
-        draft.link_all_badly();
+        // Of two halves, neither is healthy.
+        setup.link_all_badly();
     }
-    draft.judge(Switch { behind, per_mille });
+    setup.judge(Switch { behind, per_mille });
 }
 
-/// So many of 1,000 packets are lost.
+/// Uniform loss.
 struct Everywhere {
     per_mille: u32,
 }
@@ -132,7 +132,7 @@ impl Judge for Everywhere {
     }
 }
 
-/// Only datagrams pass.
+/// No exchange passes.
 struct NoStreams;
 
 impl Judge for NoStreams {
@@ -141,7 +141,7 @@ impl Judge for NoStreams {
     }
 }
 
-/// Each direction of each link has good and bad times.
+/// Each direction of each link alternates between good and bad.
 struct BurstyLinks {
     means: Means,
     links: BTreeMap<(u32, u32), Burst>,
@@ -156,7 +156,7 @@ impl Judge for BurstyLinks {
     }
 }
 
-/// Each node has good and bad times.
+/// Each node alternates between good and bad.
 struct BurstyNodes {
     means: Means,
     nodes: BTreeMap<u32, Burst>,
@@ -174,7 +174,7 @@ impl Judge for BurstyNodes {
     }
 }
 
-/// What passes a switch is lost by chance.
+/// Loss between the hosts behind a switch and all others.
 struct Switch {
     behind: BTreeSet<u32>,
     per_mille: u32,
@@ -187,7 +187,7 @@ impl Judge for Switch {
     }
 }
 
-/// So many of 1,000 directions of links: which ones follows from the numbers of their ends.
+/// A share of all directions of links. A hash of the two ends decides which.
 pub(super) struct SomeLinks {
     pub(super) share: u32,
     pub(super) salt: u64,
@@ -203,7 +203,7 @@ impl SomeLinks {
     }
 }
 
-/// Some directions of links lose packets by chance.
+/// Loss on some directions of links.
 struct BadLinks {
     links: SomeLinks,
     per_mille: u32,
@@ -216,7 +216,7 @@ impl Judge for BadLinks {
     }
 }
 
-/// What some send is lost by chance.
+/// Loss of what some hosts send.
 struct OutOf {
     hosts: BTreeSet<u32>,
     per_mille: u32,
@@ -228,7 +228,7 @@ impl Judge for OutOf {
     }
 }
 
-/// What is sent to some is lost by chance.
+/// Loss of what is sent to some hosts.
 struct Into {
     hosts: BTreeSet<u32>,
     per_mille: u32,

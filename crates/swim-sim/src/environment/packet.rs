@@ -1,30 +1,30 @@
-//! What an environment does to packets: each is judged, whether it is lost and how late it comes.
+//! How an environment judges packets: whether each is lost, and by how much it is delayed.
 
 use std::time::Duration;
 
 use rand::rngs::Xoshiro256PlusPlus;
 use swim_membership::Instant;
 
-/// What a packet carries.
+/// The content of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Carried {
     /// A datagram of this kind.
     Datagram(Kind),
-    /// Something of an exchange.
+    /// A part of an exchange.
     Stream,
 }
 
-/// The kind of a datagram, as it stands on the wire.
+/// The kind of a datagram, by its number on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Kind(u8);
 
 impl Kind {
     pub(crate) const PING: Self = Self(1);
     pub(crate) const ACK: Self = Self(2);
-    /// How many kinds there can be.
+    /// The number of kinds that the wire has room for.
     pub(crate) const COUNT: usize = 16;
 
-    /// Where it stands, behind version and check, and in which bits (W5).
+    /// Its place behind version and check, and its bits there (W5).
     const AT: usize = 5;
     const BITS: u8 = 0b1111;
 
@@ -54,7 +54,7 @@ impl Kind {
     }
 }
 
-/// Something on its way.
+/// A packet that is sent.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Packet {
     pub(crate) from: u32,
@@ -63,11 +63,11 @@ pub(crate) struct Packet {
     pub(crate) carried: Carried,
 }
 
-/// What becomes of it.
+/// What the network does to a packet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Verdict {
     pub(crate) lost: bool,
-    /// Beyond what the link takes by itself.
+    /// In addition to the delay of the link.
     pub(crate) delay: Duration,
 }
 
@@ -81,24 +81,24 @@ impl Verdict {
     }
 }
 
-/// Says what becomes of packets.
+/// A model of a bad network.
 pub(crate) trait Judge: Send {
     fn judge(&mut self, packet: Packet, rng: &mut Xoshiro256PlusPlus) -> Verdict;
 }
 
-/// What an environment does to the network.
-pub(crate) struct Air {
+/// The judges of an environment.
+pub(crate) struct Judges {
     judges: Vec<Box<dyn Judge>>,
-    /// Apart from the chance of the cluster, which so stays as it would be without.
+    /// Not that of the cluster, which draws the same numbers as without an environment.
     rng: Xoshiro256PlusPlus,
 }
 
-impl Air {
+impl Judges {
     pub(super) fn new(judges: Vec<Box<dyn Judge>>, rng: Xoshiro256PlusPlus) -> Self {
         Self { judges, rng }
     }
 
-    /// All judges together: what one loses is lost, and delays add up.
+    /// The verdict of all judges: a packet is lost if one of them loses it; delays add up.
     pub(crate) fn judge(&mut self, packet: Packet) -> Verdict {
         let mut all = Verdict::default();
         for judge in &mut self.judges {

@@ -9,8 +9,8 @@ use rand::rngs::Xoshiro256PlusPlus;
 use swim_membership::{Config, Instant};
 use swimmer::Profile;
 
-use super::packet::{Air, Carried, Kind, Packet, Verdict};
-use super::{Draft, Environment, Health};
+use super::packet::{Carried, Judges, Kind, Packet, Verdict};
+use super::{Environment, Health, Setup};
 use crate::cluster::{Checks, Cluster, Ended, HostIx, Options};
 use crate::host::Condition;
 
@@ -83,21 +83,21 @@ fn pass(cluster: &mut Cluster, millis: u64) {
 
 /// What an environment does to packets.
 struct Network {
-    air: Air,
+    judges: Judges,
     health: Vec<Health>,
 }
 
 impl Network {
     fn of(environment: &str) -> Self {
         let cluster = warm(MEMBERS);
-        let drafted = Draft::draw(environment.parse().unwrap(), &cluster, 1);
-        let health = (0..MEMBERS).map(|host| drafted.course.health(host)).collect();
-        Self { air: drafted.air, health }
+        let prepared = Setup::prepare(environment.parse().unwrap(), &cluster, 1);
+        let health = (0..MEMBERS).map(|host| prepared.active.health(host)).collect();
+        Self { judges: prepared.judges, health }
     }
 
     fn judge(&mut self, from: u32, to: u32, millis: u64, carried: Carried) -> Verdict {
         let at = Instant::from_micros(millis * 1_000);
-        self.air.judge(Packet { from, to, at, carried })
+        self.judges.judge(Packet { from, to, at, carried })
     }
 
     /// How many of 1,000 pings between any two are lost, each link once every 10 s.

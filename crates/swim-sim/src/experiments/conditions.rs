@@ -1,5 +1,5 @@
-//! Members crash, now and then, while the cluster lives under some condition: how soon that is
-//! known, which members that run are held dead, and what it costs.
+//! Members crash, one after another, under a condition: how soon the others know, which running
+//! members are held dead, and how much traffic that takes.
 
 mod crash;
 mod report;
@@ -20,13 +20,13 @@ use watch::{Found, Watch};
 
 /// Before the first crash.
 const QUIET: Duration = Duration::from_secs(10);
-/// After the last one it is watched for so long at most whether all know of all.
+/// The most time after the last crash until all know of all crashes.
 const LINGER: Duration = Duration::from_secs(120);
-/// What is not agreed on so long after the condition has ended counts as never.
+/// The most time after the end of the condition until all agree; later counts as never.
 const LIMIT: Duration = Duration::from_secs(120);
-/// How often it is looked.
+/// The time between two looks at the cluster.
 const EVERY: Duration = Duration::from_millis(250);
-/// Up to so long a crash comes later than planned, so that it falls on any phase of a period.
+/// Each crash is delayed by up to this, so that it falls into any phase of a period.
 const LATER_MAX_MICROS: u64 = 1_000_000;
 
 /// Options of `conditions`.
@@ -34,26 +34,26 @@ const LATER_MAX_MICROS: u64 = 1_000_000;
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) common: Common,
-    /// The conditions, each by its name and parameters, `loss:20` say. [default: all, with their
-    /// defaults]
+    /// The conditions, each a name with parameters, `loss:20` for example. [default: all, with the
+    /// defaults of their parameters]
     #[arg(long, value_delimiter = ',', value_name = "NAME:N")]
     scenes: Vec<Environment>,
-    /// Members.
+    /// The number of members.
     #[arg(long, default_value_t = 128, value_name = "N")]
     nodes: u32,
     /// Runs for each condition and variant.
     #[arg(long, default_value_t = 1)]
     runs: u32,
-    /// How long the members are watched, in seconds.
+    /// The time in which members crash and all is counted, in seconds.
     #[arg(long, default_value_t = 400, value_name = "S")]
     time: u64,
-    /// Between two crashes, in seconds.
+    /// The time between two crashes, in seconds.
     #[arg(long, default_value_t = 25, value_name = "S")]
     crash_every: u64,
     /// Only list the conditions and their parameters.
     #[arg(long)]
     list: bool,
-    /// Also list the datagrams by kind, and what the nodes count.
+    /// Also list the datagrams by kind, and the counters of the nodes.
     #[arg(long)]
     kinds: bool,
 }
@@ -78,7 +78,6 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Report> {
             jobs.extend((0..args.runs).map(|run| Job { scene, variant, run }));
         }
     }
-    // Most of them have much to tell.
     let expected = |_: &Job| Work::of(args.nodes, QUIET + args.time());
     let found = run_all("conditions", &jobs, common.threads(), expected, |job, progress| {
         measure(job, args, progress)
@@ -104,7 +103,6 @@ fn measure(job: &Job, args: &Args, progress: &Progress) -> Found {
     let config = job.variant.config(args.common.profile);
     let seed = seed_of(args.common.seed, job.run);
     let mut lab = Lab::warm(config, args.nodes, job.scene, seed, progress);
-    lab.cluster.enter(job.scene);
     lab.pass(QUIET);
     let mut watch = Watch::begin(&mut lab);
     let began = lab.cluster.now();
@@ -136,7 +134,7 @@ fn measure(job: &Job, args: &Args, progress: &Progress) -> Found {
     watch.end(agreed)
 }
 
-/// A member that runs, if others are left to see it end.
+/// A running member, if another one runs that can find it.
 fn choose_victim(lab: &mut Lab<'_>) -> Option<HostIx> {
     let cluster = &lab.cluster;
     let members: Vec<HostIx> = cluster.hosts().filter(|&ix| cluster.is_member(ix)).collect();

@@ -39,12 +39,12 @@ pub(crate) struct Args {
     /// crashes, 20 s apart, and tables are not compared; in others each run has one crash.
     #[arg(long, default_value_t = 100)]
     runs: u32,
-    /// How many of 100 packets are lost; the same as `--under loss:N`.
+    /// The percentage of packets that are lost; the same as `--under loss:N`.
     #[arg(long, value_name = "%", conflicts_with = "under")]
     loss: Option<Loss>,
 }
 
-/// A share of packets that are lost.
+/// Uniform loss.
 #[derive(Clone, Copy)]
 struct Loss(Environment);
 
@@ -155,7 +155,7 @@ fn measure(job: &Job, args: &Args, progress: &Progress) -> Found {
     let mut crashes: Vec<Crash> = Vec::new();
     for &victim in &victims {
         let at = lab.cluster.now();
-        // Under bad conditions some hold it dead before it is.
+        // Under bad conditions some members already hold it dead.
         let knows =
             |&ix: &HostIx| !lab.cluster.sees(ix, victim).is_some_and(swimmer::State::is_present);
         let known = survivors.iter().copied().filter(knows).collect();

@@ -21,7 +21,7 @@ pub(crate) struct Lab<'a> {
 }
 
 impl<'a> Lab<'a> {
-    /// `n` members that know each other, and live in an environment.
+    /// `n` members that know each other, in an environment.
     pub(crate) fn warm(
         config: Config,
         n: u32,

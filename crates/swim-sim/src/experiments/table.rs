@@ -8,7 +8,7 @@ pub(crate) struct Table {
     head: Vec<String>,
     rows: Vec<Vec<String>>,
     notes: Vec<String>,
-    /// So many columns hold names, which stand to the left; the others numbers.
+    /// The number of columns, from the first, that hold names and are aligned to the left.
     names: usize,
 }
 
@@ -18,7 +18,7 @@ impl Table {
         Self { title: title.into(), head, rows: Vec::new(), notes: Vec::new(), names: 1 }
     }
 
-    /// The same, with so many columns of names.
+    /// The same, with this many columns of names.
     pub(crate) fn with_names(mut self, columns: usize) -> Self {
         self.names = columns;
         self

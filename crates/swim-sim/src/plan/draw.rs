@@ -77,8 +77,8 @@ impl Plan {
     }
 }
 
-/// In every third plan an environment, which ends before the calm or with it. It is drawn apart, so
-/// that all else in a plan is as it would be without.
+/// An environment in one plan of three, which ends before calm or with it. It has its own generator,
+/// so that the rest of the plan does not depend on it.
 fn draw_environment(seed: u64, until_millis: u64) -> Vec<(Duration, Fault)> {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed ^ 0x756e_6465_7200);
     if rng.random_range(0..3) > 0 {

@@ -50,7 +50,7 @@ pub struct Sightings {
     pub messages: u64,
     /// Processes that crashed.
     pub crashes: u64,
-    /// Environments that the cluster lived in.
+    /// Environments.
     pub environments: u64,
 }
 

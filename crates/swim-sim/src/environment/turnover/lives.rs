@@ -1,5 +1,5 @@
-//! What becomes of processes: they end and start by turns, one after another, or for good. A host
-//! that something else has stopped is left alone.
+//! Routines that end and start processes. None of them starts a process that something else has
+//! ended.
 
 use std::time::Duration;
 
@@ -7,16 +7,16 @@ use rand::rngs::Xoshiro256PlusPlus;
 use rand::seq::IndexedRandom;
 
 use crate::cluster::{Cluster, Data, HostIx, Place};
-use crate::environment::course::Routine;
+use crate::environment::active::Routine;
 use crate::host::Condition;
 
-/// Hosts that a starting one knows.
+/// In clusters up to this size, a starting host knows all others.
 const SEEDS_MAX: usize = 32;
-/// How often many join at once.
+/// How many times many join at once.
 const JOINS_MAX: u32 = 10;
 
-/// The hosts that are likely to be known to one that starts. In small clusters all of them: two of
-/// which nobody knows the other would never meet.
+/// The seeds of a starting host. In small clusters all hosts: if most restart at once, two of them
+/// with different seeds that are down could never meet.
 fn seeds(cluster: &Cluster, but: HostIx) -> Vec<HostIx> {
     let all = cluster.hosts().filter(|&ix| ix != but);
     if cluster.len() as usize <= SEEDS_MAX {
@@ -36,16 +36,16 @@ fn start(cluster: &mut Cluster, host: HostIx, data: Data) {
     }
 }
 
-/// One process that ends and starts by turns.
+/// A process that alternately ends and starts.
 pub(super) struct Life {
     host: HostIx,
     data: Data,
-    /// How long it is down, up, and so on.
+    /// The times for which it is down, up, and so on.
     times: Vec<Duration>,
-    /// After the last of them the first again, or never anything.
+    /// Whether the first time follows the last.
     again: bool,
     next: usize,
-    /// Whether it is this that has stopped it.
+    /// Whether this routine has ended it.
     stopped: bool,
 }
 
@@ -55,12 +55,13 @@ impl Life {
         Self::ending(host, Vec::new())
     }
 
-    /// It crashes, is down, up, and so on for these times, and crashes for good.
+    /// It crashes, is down, up, and so on for these times. It ends with a crash if they are even in
+    /// number.
     pub(super) fn ending(host: HostIx, times: Vec<Duration>) -> Self {
         Self { host, data: Data::Kept, times, again: false, next: 0, stopped: false }
     }
 
-    /// It crashes, is down, up, and so on for ever.
+    /// It crashes, is down, up, and so on until the environment ends.
     pub(super) fn looping(host: HostIx, data: Data, up: Duration, down: Duration) -> Self {
         let moment = Duration::from_millis(1);
         let times = vec![down.max(moment), up.max(moment)];
@@ -69,7 +70,7 @@ impl Life {
 }
 
 impl Routine for Life {
-    fn turn(&mut self, cluster: &mut Cluster, _: &mut Xoshiro256PlusPlus) -> Option<Duration> {
+    fn act(&mut self, cluster: &mut Cluster, _: &mut Xoshiro256PlusPlus) -> Option<Duration> {
         if self.stopped {
             start(cluster, self.host, self.data);
         } else if is_up(cluster, self.host) {
@@ -86,7 +87,7 @@ impl Routine for Life {
         time
     }
 
-    /// One that loops is started for the last time.
+    /// A looping process is started for the last time.
     fn end(&mut self, cluster: &mut Cluster) {
         if self.stopped && self.again {
             start(cluster, self.host, self.data);
@@ -94,27 +95,27 @@ impl Routine for Life {
     }
 }
 
-/// One member after another ends, and starts.
+/// One process after another ends and starts, in a circle.
 pub(super) struct Rolling {
     hosts: Vec<HostIx>,
     at: usize,
     data: Data,
     between: Duration,
     down: Duration,
-    /// The one that is down.
+    /// The host that is down.
     stopped: Option<HostIx>,
 }
 
 impl Rolling {
     pub(super) fn new(hosts: Vec<HostIx>, data: Data, between: Duration, down: Duration) -> Self {
-        // Time must go on.
+        // Not zero, so that time goes on.
         let between = between.max(Duration::from_millis(1));
         Self { hosts, at: 0, data, between, down, stopped: None }
     }
 }
 
 impl Routine for Rolling {
-    fn turn(&mut self, cluster: &mut Cluster, _: &mut Xoshiro256PlusPlus) -> Option<Duration> {
+    fn act(&mut self, cluster: &mut Cluster, _: &mut Xoshiro256PlusPlus) -> Option<Duration> {
         if let Some(host) = self.stopped.take() {
             start(cluster, host, self.data);
             return Some(self.between);
@@ -136,24 +137,24 @@ impl Routine for Rolling {
     }
 }
 
-/// One process that stands still and goes on for some times, and then ends.
+/// A process that pauses and goes on some times, and then ends.
 pub(super) struct Flaps {
     host: HostIx,
     left: u32,
     still: Duration,
     moving: Duration,
-    stands: bool,
+    is_paused: bool,
 }
 
 impl Flaps {
     pub(super) fn new(host: HostIx, flaps: u32, still: Duration, moving: Duration) -> Self {
-        Self { host, left: flaps, still, moving, stands: false }
+        Self { host, left: flaps, still, moving, is_paused: false }
     }
 }
 
 impl Routine for Flaps {
-    fn turn(&mut self, cluster: &mut Cluster, _: &mut Xoshiro256PlusPlus) -> Option<Duration> {
-        if self.stands {
+    fn act(&mut self, cluster: &mut Cluster, _: &mut Xoshiro256PlusPlus) -> Option<Duration> {
+        if self.is_paused {
             self.end(cluster);
             return Some(self.moving);
         }
@@ -164,18 +165,18 @@ impl Routine for Flaps {
             return None;
         }
         self.left -= 1;
-        self.stands = true;
+        self.is_paused = true;
         cluster.pause(self.host);
         Some(self.still)
     }
 
     fn end(&mut self, cluster: &mut Cluster) {
-        self.stands = false;
+        self.is_paused = false;
         cluster.resume(self.host);
     }
 }
 
-/// One member after another ends for good, each as a new one joins.
+/// One process after another ends for good, and each time a new one joins.
 pub(super) struct Replacements {
     hosts: Vec<HostIx>,
     every: Duration,
@@ -188,7 +189,7 @@ impl Replacements {
 }
 
 impl Routine for Replacements {
-    fn turn(&mut self, cluster: &mut Cluster, _: &mut Xoshiro256PlusPlus) -> Option<Duration> {
+    fn act(&mut self, cluster: &mut Cluster, _: &mut Xoshiro256PlusPlus) -> Option<Duration> {
         while let Some(goes) = self.hosts.pop() {
             if is_up(cluster, goes) {
                 cluster.crash(goes);
@@ -202,7 +203,7 @@ impl Routine for Replacements {
     }
 }
 
-/// Many join at once, a few times.
+/// Many processes join at once, some times.
 pub(super) struct Joins {
     count: u32,
     left: u32,
@@ -215,7 +216,7 @@ impl Joins {
 }
 
 impl Routine for Joins {
-    fn turn(&mut self, cluster: &mut Cluster, rng: &mut Xoshiro256PlusPlus) -> Option<Duration> {
+    fn act(&mut self, cluster: &mut Cluster, rng: &mut Xoshiro256PlusPlus) -> Option<Duration> {
         let members: Vec<HostIx> = cluster.hosts().filter(|&ix| cluster.is_member(ix)).collect();
         let seed = members.choose(rng).copied();
         for _ in 0..self.count {

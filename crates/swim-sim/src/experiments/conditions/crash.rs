@@ -1,4 +1,4 @@
-//! Crashes, and who knows of them.
+//! Crashes, and which members know of them.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -6,17 +6,17 @@ use std::time::Duration;
 use swim_sim::{Cluster, Ended, Health, HostIx};
 use swimmer::{Instant, NodeId};
 
-/// What is said of a member so long after its process has started again still speaks of its crash.
+/// For this time after the restart of a process, a death of the member is about its crash.
 const AFTERMATH: Duration = Duration::from_secs(30);
 
-/// When a crash was known, counted from it; `None`: not in the time for which it was watched.
+/// The times from a crash until members knew; `None`: they did not while it was watched.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sample {
-    /// To the first.
+    /// Until the first knew.
     pub(super) first: Option<Duration>,
-    /// To all. Nothing if nobody had to learn it.
+    /// Until all knew. Outer `None`: no member had to learn it.
     pub(super) all: Option<Option<Duration>>,
-    /// To all but those that the condition afflicts; if it afflicts all, to all.
+    /// Until all healthy members knew; if the condition leaves none, until all knew.
     pub(super) others: Option<Option<Duration>>,
 }
 
@@ -29,9 +29,9 @@ pub(super) struct Crash {
     first: Option<Instant>,
     all: Audience,
     others: Audience,
-    /// When the same member was seen to run again.
+    /// When the same member ran again.
     returned: Option<Instant>,
-    /// It was so before all knew.
+    /// That was before all knew.
     returned_early: bool,
 }
 
@@ -40,9 +40,9 @@ pub(super) struct Crash {
 #[derive(Clone, Debug)]
 struct Audience {
     waiting: BTreeSet<HostIx>,
-    /// When the last of them learned it.
+    /// When the last one learned it.
     last: Option<Instant>,
-    /// Whether there was nobody from the beginning.
+    /// Whether it was empty from the beginning.
     is_void: bool,
 }
 
@@ -57,7 +57,7 @@ impl Audience {
         }
     }
 
-    /// How long after a crash all knew.
+    /// The time from the crash until all knew.
     fn complete(&self, crash: Instant) -> Option<Option<Duration>> {
         let last = self.last.filter(|_| self.waiting.is_empty());
         (!self.is_void).then(|| last.map(|at| at - crash))
@@ -84,7 +84,7 @@ impl Crash {
         Self { host, subject, at, first, all, others, returned, returned_early }
     }
 
-    /// Somebody holds a member dead. Returns whether that speaks of this crash.
+    /// An observer holds a member dead. Returns whether that is about this crash.
     pub(super) fn on_down(&mut self, subject: NodeId, observer: HostIx, at: Instant) -> bool {
         if self.subject != subject {
             return false;
@@ -98,7 +98,7 @@ impl Crash {
         true
     }
 
-    /// Another process has ended, which can learn nothing more.
+    /// Another process has ended, and can learn nothing more.
     pub(super) fn on_end(&mut self, host: HostIx) {
         self.all.waiting.remove(&host);
         self.others.waiting.remove(&host);
@@ -113,12 +113,12 @@ impl Crash {
         }
     }
 
-    /// Whether nobody has to learn of it any more.
+    /// Whether no member has to learn of it any more.
     pub(super) fn is_known(&self) -> bool {
         self.all.waiting.is_empty()
     }
 
-    /// Whether it is over, or there is nobody who has to learn of it.
+    /// Whether the member runs again or no member has to learn of the crash.
     pub(super) fn is_over(&self) -> bool {
         self.returned.is_some() || self.is_known()
     }
@@ -130,7 +130,7 @@ impl Crash {
         self.returned.is_none() && members.filter_map(claim).any(|claim| claim.state.is_present())
     }
 
-    /// How soon it was known, unless the member ran again before.
+    /// Its times, unless the member ran again before all knew, or no member had to learn it.
     pub(super) fn sample(&self) -> Option<Sample> {
         let first = self.first.map(|at| at - self.at);
         let (all, others) = (self.all.complete(self.at), self.others.complete(self.at));

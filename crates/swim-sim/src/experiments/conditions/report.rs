@@ -1,4 +1,4 @@
-//! The table, the rows and the plot of all conditions.
+//! The tables, rows and plot of all conditions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -14,16 +14,16 @@ use crate::experiments::plot::{Figure, Panel, Scale};
 use crate::experiments::table::{Table, count, seconds};
 use crate::experiments::variant::Variant;
 
-const TITLE: &str = "Members crash, now and then, under a condition: seconds until the first holds \
-                     one dead, until all do, until all do but those that the \
-                     condition afflicts; crashes of which some member did not know at the end; \
-                     changes to dead of members that ran, one for each observer: all, by the \
-                     observer's own suspicion, of healthy members, of members that the condition \
-                     pauses, blocks or slows; members that anybody so held dead; suspicions, and \
-                     refutations; datagrams and IP bytes by member and second, and the bytes of \
-                     exchanges; the most that one member sent, by second; the most datagrams, and \
-                     pings, that reached one member within a second; seconds from the end of the \
-                     condition until all agree.";
+const TITLE: &str = "Members crash under a condition. Seconds until the first member holds the crashed \
+                     one dead, until all do, and until all healthy ones do (all, if the condition \
+                     leaves none healthy); crashes that some member did not know of at the end; \
+                     deaths of running members, one for each observer: all, by the observer's own \
+                     suspicion, of healthy members, of members that the condition pauses, blocks or \
+                     slows; running members that some member held dead, and the healthy ones among \
+                     them; suspicions, and refutations; datagrams and IP bytes per member and \
+                     second, and the bytes of exchanges; datagrams per second of the member that \
+                     sent most; the most datagrams, and pings, that reached one member within a \
+                     second; seconds from the end of the condition until all agree.";
 
 const HEAD: [&str; 32] = [
     "condition",
@@ -36,16 +36,16 @@ const HEAD: [&str; 32] = [
     "90 %",
     "99 %",
     "at most",
-    "others 50 %",
+    "healthy 50 %",
     "99 %",
     "at most",
     "unknown",
     "deaths",
     "own",
-    "healthy",
-    "stalled",
-    "members",
-    "healthy members",
+    "of healthy",
+    "of stalled",
+    "dead members",
+    "healthy ones",
     "suspicions",
     "refuted",
     "datagrams",
@@ -75,40 +75,40 @@ struct Row {
     full_p90: Option<f64>,
     full_p99: Option<f64>,
     full_max: Option<f64>,
-    /// Until all know but those that the condition afflicts.
-    others_p50: Option<f64>,
-    others_p99: Option<f64>,
-    others_max: Option<f64>,
-    /// Crashes of which some member did not know at the end.
+    /// Until all healthy members know; if the condition leaves none healthy, until all know.
+    healthy_p50: Option<f64>,
+    healthy_p99: Option<f64>,
+    healthy_max: Option<f64>,
+    /// Crashes that some member did not know of at the end.
     unknown: u64,
-    /// Changes to dead of members that ran, one for each observer.
+    /// Deaths of running members, one for each observer.
     false_deaths: u64,
-    /// Those by the observer's own suspicion.
+    /// By the observer's own suspicion.
     false_deaths_own: u64,
-    /// Those of healthy members.
+    /// Of healthy members.
     false_deaths_healthy: u64,
-    /// Those of members that the condition pauses, blocks or slows.
+    /// Of members that the condition pauses, blocks or slows.
     false_deaths_stalled: u64,
-    /// How many members anybody held dead, and how many healthy ones.
+    /// Running members that some member held dead, and the healthy ones among them.
     false_dead: u64,
     false_dead_healthy: u64,
     suspicions: u64,
-    /// By nodes that ran all the time.
+    /// By nodes that ran throughout.
     refuted: u64,
     datagrams_per_member_s: f64,
     bytes_per_member_s: f64,
     exchange_bytes_per_member_s: f64,
-    /// By the member that sent most.
+    /// Of the member that sent most.
     datagrams_most_per_s: f64,
-    /// The most that reached one member within a second.
+    /// The most that reached one member within any second.
     datagrams_peak: u64,
     pings_peak: u64,
     agreed_p50: Option<f64>,
     agreed_max: Option<f64>,
-    /// Datagrams of each kind, by member and second.
+    /// Datagrams of each kind, per member and second.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     kinds_per_member_s: BTreeMap<&'static str, f64>,
-    /// What nodes that ran all the time counted, by member and second.
+    /// The counters of nodes that ran throughout, per member and second.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     counters_per_member_s: BTreeMap<&'static str, f64>,
 }
@@ -117,9 +117,9 @@ fn as_text<S: Serializer>(value: &Environment, serializer: S) -> Result<S::Ok, S
     serializer.collect_str(value)
 }
 
-/// All conditions, without measuring anything.
+/// A list of all conditions.
 pub(super) fn catalogue() -> Report {
-    let head = ["condition, with defaults", "what happens, and what its parameters are"];
+    let head = ["condition, with defaults", "what it does, and what its parameters mean"];
     let mut table = Table::new("Conditions for `--scenes` and `--under`.", head).with_names(2);
     for condition in Environment::all() {
         let mut about = condition.about().to_owned();
@@ -140,12 +140,14 @@ pub(super) fn report(args: &Args, jobs: &[Job], found: &[Found]) -> Report {
     rows.iter().for_each(|row| table.push(cells(row)));
     let mut tables = vec![table];
     if args.kinds {
-        tables.push(detail("Datagrams by member and second, by kind.", &rows, |row| {
+        tables.push(detail("Datagrams of each kind, per member and second.", &rows, |row| {
             &row.kinds_per_member_s
         }));
-        tables.push(detail("What the nodes count, by member and second.", &rows, |row| {
-            &row.counters_per_member_s
-        }));
+        tables.push(detail(
+            "The counters of nodes that ran throughout, per member and second.",
+            &rows,
+            |row| &row.counters_per_member_s,
+        ));
     }
     let figure = figure(args, &rows);
     Report::new(tables, &rows, figure)
@@ -180,9 +182,9 @@ fn row(args: &Args, job: &Job, found: &[Found]) -> Row {
         full_p90: quantile(&full, 900),
         full_p99: quantile(&full, 990),
         full_max: quantile(&full, 1_000),
-        others_p50: quantile(&others, 500),
-        others_p99: quantile(&others, 990),
-        others_max: quantile(&others, 1_000),
+        healthy_p50: quantile(&others, 500),
+        healthy_p99: quantile(&others, 990),
+        healthy_max: quantile(&others, 1_000),
         unknown: sum(|found| found.unknown),
         false_deaths: sum(|found| found.deaths.all),
         false_deaths_own: sum(|found| found.deaths.own),
@@ -235,9 +237,9 @@ fn cells(row: &Row) -> [String; HEAD.len()] {
         seconds(row.full_p90),
         seconds(row.full_p99),
         seconds(row.full_max),
-        seconds(row.others_p50),
-        seconds(row.others_p99),
-        seconds(row.others_max),
+        seconds(row.healthy_p50),
+        seconds(row.healthy_p99),
+        seconds(row.healthy_max),
         count(row.unknown),
         count(row.false_deaths),
         count(row.false_deaths_own),
@@ -260,7 +262,7 @@ fn cells(row: &Row) -> [String; HEAD.len()] {
     ]
 }
 
-/// Rates with a name: a line for each name, a column for each row.
+/// A line for each row and each name of a rate.
 fn detail(title: &str, rows: &[Row], of: fn(&Row) -> &BTreeMap<&'static str, f64>) -> Table {
     let names: BTreeSet<&'static str> =
         rows.iter().flat_map(|row| of(row).keys().copied()).collect();

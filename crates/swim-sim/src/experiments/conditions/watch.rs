@@ -1,4 +1,4 @@
-//! What is seen in one run.
+//! What one run shows.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -10,47 +10,47 @@ use super::EVERY;
 use super::crash::{Crash, Sample};
 use crate::experiments::lab::Lab;
 
-/// Changes to dead of members that ran, one for each observer.
+/// Deaths of running members, one for each observer.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct FalseDeaths {
     pub(super) all: u64,
     pub(super) own: u64,
     pub(super) healthy: u64,
     pub(super) stalled: u64,
-    /// How many members anybody held dead.
+    /// Running members that some member held dead.
     pub(super) members: u64,
-    /// How many healthy ones.
+    /// The healthy ones among them.
     pub(super) healthy_members: u64,
 }
 
-/// What one run has shown.
+/// The results of one run.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Found {
     pub(super) samples: Vec<Sample>,
-    /// Crashes of which at the end some member did not hold the victim dead.
+    /// Crashes whose victim some member did not hold dead at the end.
     pub(super) unknown: u64,
     pub(super) deaths: FalseDeaths,
     pub(super) suspicions: u64,
     pub(super) refuted: u64,
-    /// Seconds that members ran, all together.
+    /// The sum of the seconds that each member ran.
     pub(super) member_seconds: f64,
     pub(super) seconds: f64,
     pub(super) datagrams: u64,
     pub(super) bytes: u64,
     pub(super) exchange_bytes: u64,
     pub(super) meter: Meter,
-    /// What nodes that ran all the time have counted meanwhile, by member and second.
+    /// The counters of nodes that ran throughout, per member and second.
     pub(super) counters: BTreeMap<&'static str, f64>,
     pub(super) agreed: Option<Duration>,
 }
 
-/// The counts of the node on a host, and which one it is.
+/// The identity and the counters of the node on each host.
 type Counted = HashMap<HostIx, (NodeId, BTreeMap<&'static str, u64>)>;
 
-/// Looks on.
+/// Watches one run.
 pub(super) struct Watch {
     began: Instant,
-    /// What is seen still counts, other than of crashes.
+    /// Whether more than the crashes is counted.
     counts: bool,
     crashes: Vec<Crash>,
     dead: BTreeMap<NodeId, Health>,
@@ -89,7 +89,7 @@ impl Watch {
         }
     }
 
-    /// Takes in what has happened since the last time.
+    /// Takes in what has happened since the last call.
     pub(super) fn look(&mut self, lab: &mut Lab<'_>) {
         let (seen, ended) = (lab.cluster.take_observations(), lab.cluster.take_ended());
         let cluster = &lab.cluster;
@@ -141,7 +141,7 @@ impl Watch {
         self.crashes.iter().all(Crash::is_over)
     }
 
-    /// From now on only crashes are watched.
+    /// From now on only the crashes so far are watched.
     pub(super) fn stop_counting(&mut self, lab: &mut Lab<'_>) {
         self.counts = false;
         let time = lab.cluster.now() - self.began;
@@ -177,7 +177,7 @@ impl Watch {
         self.found.counters = rates.map(|(name, count)| (name, count as f64 / per)).collect();
     }
 
-    /// Notes which crashes some member does not know of now.
+    /// Counts the crashes that some member does not know of now.
     pub(super) fn note_unknown(&mut self, lab: &Lab<'_>) {
         let cluster = &lab.cluster;
         let unknown = self.crashes.iter().filter(|crash| crash.is_unknown_to_some(cluster));
