@@ -226,6 +226,13 @@ settings! {
     adaptive_timeout: bool,
     /// The least that an adaptive time-out falls to. Default 50 ms (`local` 20 ms, `wan` 300 ms).
     timeout_floor: Duration,
+    /// What the time-out of a direct ping rises to at most where the measured round trips are longer
+    /// than the base time-out, by member; and for the whole cluster if its median member is so slow
+    /// (P4). Default 2.5 s (`wan` 6 s). The base time-out or less: it never rises.
+    timeout_max: Duration,
+    /// Whether a ping that is not answered is sent again before a failed probe accuses (P4). Default:
+    /// yes. No, as in SWIM, is for experiments.
+    repeat_pings: bool,
     /// Whether a node that is out of touch passes no sentence (S5). Default: yes.
     isolation_guard: bool,
     /// How long it holds its sentences at most. Default 20 s (`local` 10 s, `wan` 60 s).
@@ -299,10 +306,10 @@ impl Config {
             Profile::Wan => (5_000, 3_000, 15_000, 500, 60_000),
         };
         let adaptive_timeout = matches!(profile, Profile::Fast | Profile::Local);
-        let (timeout_floor, isolation_hold) = match profile {
-            Profile::Lan | Profile::Fast => (50, 20_000),
-            Profile::Local => (20, 10_000),
-            Profile::Wan => (300, 60_000),
+        let (timeout_floor, timeout_max, isolation_hold) = match profile {
+            Profile::Lan | Profile::Fast => (50, 2_500, 20_000),
+            Profile::Local => (20, 2_500, 10_000),
+            Profile::Wan => (300, 6_000, 60_000),
         };
         Builder {
             period: ms(period),
@@ -316,6 +323,8 @@ impl Config {
             inquiry: true,
             adaptive_timeout,
             timeout_floor: ms(timeout_floor),
+            timeout_max: ms(timeout_max),
+            repeat_pings: true,
             isolation_guard: true,
             isolation_hold: ms(isolation_hold),
             stall_guard: true,
@@ -371,6 +380,8 @@ impl Builder {
             .inquiry(false)
             .confirmations(3)
             .adaptive_timeout(false)
+            .timeout_max(Duration::from_millis(1))
+            .repeat_pings(false)
             .isolation_guard(false)
             .stall_guard(false)
     }
@@ -394,6 +405,7 @@ impl Builder {
             ("base_timeout", self.base_timeout),
             ("suspicion_min", self.suspicion_min),
             ("timeout_floor", self.timeout_floor),
+            ("timeout_max", self.timeout_max),
             ("isolation_hold", self.isolation_hold),
             ("gossip_tick", self.gossip_tick),
             ("sync_interval", self.sync_interval),

@@ -1,12 +1,12 @@
 //! The machine: what comes in changes the table, and what should happen is queued as actions.
 
 mod detect;
+mod expiry;
 mod kept;
 mod messages;
 mod news;
 mod own;
 mod repair;
-mod sentence;
 mod state;
 
 use alloc::boxed::Box;
@@ -26,15 +26,15 @@ use crate::agreement::Agreement;
 use crate::config::Config;
 use crate::counters::Counters;
 use crate::deadlines::Deadlines;
-use crate::guard::Guard;
 use crate::healing::Healing;
 use crate::health::LocalHealth;
+use crate::isolation::Isolation;
 use crate::keeping::{Keeping, SavedState};
 use crate::known::Known;
 use crate::known_bug::KnownBug;
 use crate::local::Local;
 use crate::order::Order;
-use crate::probe::Probes;
+use crate::probe::{Probes, Purpose};
 use crate::relay::Relays;
 use crate::rtt::RoundTrips;
 use crate::seeds::Seeds;
@@ -86,7 +86,7 @@ pub struct Membership {
     leaving: Option<own::Leaving>,
     order: Order,
     clock: Clock,
-    guard: Guard,
+    isolation: Isolation,
     trips: RoundTrips,
     /// How often those who came back from the dead of late did so; the deadline is when that is
     /// forgotten (S6).
@@ -94,6 +94,8 @@ pub struct Membership {
     /// Until when only what has waited is taken in (S8).
     grace_until: Instant,
     probe_at: Instant,
+    /// When a turn is taken at the latest, whatever the wall clock shows (P1).
+    turn_until: Instant,
     sync_at: Instant,
     heal_at: Instant,
     heal_seed_next: bool,
@@ -171,11 +173,12 @@ impl Membership {
             leaving: None,
             order: Order::new(config.probe_order()),
             clock: Clock::default(),
-            guard: Guard::new(now),
-            trips: RoundTrips::default(),
+            isolation: Isolation::new(now),
+            trips: RoundTrips::new(config.base_timeout()),
             returns: Deadlines::default(),
             grace_until: Instant::NEVER,
             probe_at: Instant::NEVER,
+            turn_until: Instant::NEVER,
             sync_at: now + config.sync_interval(),
             heal_at: now + config.healing_interval(),
             heal_seed_next: false,
@@ -485,6 +488,10 @@ impl Membership {
         if claim.state != State::Suspect {
             self.suspicions.remove(ix);
         }
+        if before == State::Suspect {
+            // The suspicion that it looks into is over (S7).
+            self.probes.end(ix, Purpose::Corroboration);
+        }
         if before == State::Dead && claim.state.is_present() {
             self.on_return(now, ix);
         }
@@ -513,7 +520,7 @@ impl Membership {
         self.probes.forget(ix);
         self.relays.forget(ix);
         self.trips.forget(ix);
-        self.guard.forget(ix);
+        self.isolation.forget(ix);
         if !before.is_present() {
             return;
         }

@@ -1,16 +1,18 @@
 //! One attempt to hear from a member, in three phases (P2 to P6; SWIM, section 4.1, and Lifeguard).
 //!
 //! ```text
-//! ping ──► ack?                        until the time-out
-//! ping-req to relays, and a ping over the reliable plane ──► ack?     until the period ends
+//! ping ──► ack?                        until the time-out; where that is stretched, again and again
+//! ping-req to relays, a ping over the reliable plane, and the ping again ──► ack?     until the end
 //! no ack: the member is suspected
 //! ```
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use swim_proto::Seq;
 
+use crate::probe_times::ProbeTimes;
 use crate::table::MemberIx;
 use crate::time::Instant;
 
@@ -26,6 +28,8 @@ pub(crate) enum Phase {
 /// What a probe wants when its deadline has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
+    /// Ping once more.
+    PingAgain,
     /// Ask relays and the reliable plane.
     AskOthers,
     /// Nobody has heard from the member.
@@ -37,12 +41,12 @@ pub(crate) enum Step {
 pub(crate) enum Purpose {
     /// It is its turn. Whether it was held alive when it was asked.
     Turn { alive: bool },
-    /// Somebody calls it dead, or it was held when this node was out of touch.
+    /// A peer says that it is dead, or it did not answer while this node was isolated.
     Doubt,
-    /// Somebody accuses it (S7).
+    /// A peer accuses it (S7).
     Corroboration,
-    /// This node wants to know whether it is cut off itself.
-    Touch,
+    /// Nobody answers this node, and it wants to know whether that is its own fault (S5).
+    LookAround,
 }
 
 /// An attempt in flight.
@@ -52,6 +56,16 @@ pub(crate) struct Probe {
     pub(crate) target: MemberIx,
     pub(crate) purpose: Purpose,
     pub(crate) sent_at: Instant,
+    /// The pings after the first, at most `REPEATS_MAX`. Each has a number of its own, so that each
+    /// ack tells how long its way was.
+    repeats: Vec<(Seq, Instant)>,
+    /// When the next one is sent, and how long after the one before.
+    repeat_at: Instant,
+    repeat_after: Option<Duration>,
+    /// When anybody was asked last.
+    asked_at: Instant,
+    /// Whether anybody has answered in time: relays that say nack do (S5).
+    pub(crate) heard: bool,
     phase: Phase,
     timeout_at: Instant,
     ends_at: Instant,
@@ -67,20 +81,76 @@ impl Probe {
         target: MemberIx,
         purpose: Purpose,
         sent_at: Instant,
-        timeout_at: Instant,
-        ends_at: Instant,
+        times: ProbeTimes,
+        repeats: bool,
     ) -> Self {
+        let repeat_after = repeats.then_some(times.again);
         Self {
             seq,
             target,
             purpose,
             sent_at,
+            repeats: Vec::new(),
+            repeat_at: repeat_after.map_or(Instant::NEVER, |after| sent_at + after),
+            repeat_after,
+            asked_at: sent_at,
+            heard: false,
             phase: Phase::Direct,
-            timeout_at,
-            ends_at,
+            timeout_at: sent_at + times.direct,
+            ends_at: sent_at + times.whole,
             silent_relays: Vec::new(),
             relayed: false,
         }
+    }
+
+    /// The ping is sent again when others are asked.
+    pub(crate) fn repeat_at(&mut self, at: Instant) {
+        self.repeat_at = at;
+    }
+
+    /// Whether the ping is sent again and again.
+    pub(crate) fn repeats(&self) -> bool {
+        self.repeat_after.is_some()
+    }
+
+    /// The ping is not sent again and again any more.
+    pub(crate) fn end_repeats(&mut self) {
+        (self.repeat_after, self.repeat_at) = (None, Instant::NEVER);
+    }
+
+    /// The ping was sent again, with this number.
+    pub(crate) fn on_repeated(&mut self, now: Instant, seq: Seq) {
+        self.repeats.push((seq, now));
+        self.asked_at = now;
+        self.repeat_at = match self.repeat_after {
+            Some(after) if self.repeats.len() < REPEATS_MAX => now + after,
+            _ => Instant::NEVER,
+        };
+    }
+
+    /// When the ping of this number was sent.
+    pub(crate) fn sent(&self, seq: Seq) -> Option<Instant> {
+        self.pings().find(|&(sent, _)| sent == seq).map(|(_, at)| at)
+    }
+
+    fn pings(&self) -> impl Iterator<Item = (Seq, Instant)> {
+        [(self.seq, self.sent_at)].into_iter().chain(self.repeats.iter().copied())
+    }
+
+    fn has(&self, seq: Seq) -> bool {
+        self.sent(seq).is_some()
+    }
+
+    /// Whether what comes now answers a question that is not older than this (S5).
+    pub(crate) fn is_fresh(&self, now: Instant, age: Duration) -> bool {
+        now - self.asked_at <= age
+    }
+
+    /// Others are asked now.
+    pub(crate) fn on_asked(&mut self, now: Instant, relays: &[MemberIx]) {
+        self.asked_at = now;
+        self.relayed = !relays.is_empty();
+        self.silent_relays = Vec::from(relays);
     }
 
     /// When nobody is waited for any more.
@@ -91,18 +161,20 @@ impl Probe {
     /// When the current phase ends.
     pub(crate) fn deadline(&self) -> Instant {
         match self.phase {
-            Phase::Direct => self.timeout_at,
-            Phase::Indirect => self.ends_at,
+            Phase::Direct => self.timeout_at.min(self.repeat_at),
+            Phase::Indirect => self.ends_at.min(self.repeat_at),
         }
     }
 
     /// The deadline of the current phase has passed.
     pub(crate) fn on_deadline(&mut self) -> Step {
         match self.phase {
+            Phase::Direct if self.repeat_at < self.timeout_at => Step::PingAgain,
             Phase::Direct => {
                 self.phase = Phase::Indirect;
                 Step::AskOthers
             }
+            Phase::Indirect if self.repeat_at < self.ends_at => Step::PingAgain,
             Phase::Indirect => Step::Fail,
         }
     }
@@ -117,7 +189,9 @@ pub(crate) struct Probes {
     seq: Seq,
 }
 
-/// So many failed probes are remembered for their late acks.
+/// A member is pinged again so many times in one probe at most.
+const REPEATS_MAX: usize = 16;
+/// So many pings of failed probes are remembered for their late acks.
 const OVER_MAX: usize = 32;
 /// More probes than this are never in flight; a further one has to wait for its turn.
 const IN_FLIGHT_MAX: usize = 64;
@@ -157,16 +231,16 @@ impl Probes {
 
     /// Whom the probe of this number is for.
     pub(crate) fn target(&self, seq: Seq) -> Option<MemberIx> {
-        self.in_flight.iter().find(|probe| probe.seq == seq).map(|probe| probe.target)
+        self.in_flight.iter().find(|probe| probe.has(seq)).map(|probe| probe.target)
     }
 
     /// The probe that an ack or nack with this number belongs to.
     pub(crate) fn find(&mut self, seq: Seq) -> Option<&mut Probe> {
-        self.in_flight.iter_mut().find(|probe| probe.seq == seq)
+        self.in_flight.iter_mut().find(|probe| probe.has(seq))
     }
 
     pub(crate) fn take(&mut self, seq: Seq) -> Option<Probe> {
-        let at = self.in_flight.iter().position(|probe| probe.seq == seq)?;
+        let at = self.in_flight.iter().position(|probe| probe.has(seq))?;
         Some(self.in_flight.swap_remove(at))
     }
 
@@ -177,10 +251,12 @@ impl Probes {
 
     /// A probe has failed; its ack may still come.
     pub(crate) fn on_over(&mut self, probe: &Probe) {
-        if self.over.len() == OVER_MAX {
-            self.over.pop_front();
+        for (seq, sent_at) in probe.pings() {
+            if self.over.len() == OVER_MAX {
+                self.over.pop_front();
+            }
+            self.over.push_back((seq, probe.target, sent_at));
         }
-        self.over.push_back((probe.seq, probe.target, probe.sent_at));
     }
 
     /// Whom a late ack is of, and when it was asked for.
@@ -190,9 +266,9 @@ impl Probes {
         Some((target, sent_at))
     }
 
-    /// Ends a probe of this one that was only to look around.
-    pub(crate) fn end_touch(&mut self, target: MemberIx) {
-        self.in_flight.retain(|probe| probe.target != target || probe.purpose != Purpose::Touch);
+    /// Ends a probe of this member that has this purpose.
+    pub(crate) fn end(&mut self, target: MemberIx, purpose: Purpose) {
+        self.in_flight.retain(|probe| probe.target != target || probe.purpose != purpose);
     }
 
     /// Whether a probe that asks this is in flight.

@@ -4,6 +4,7 @@
 //! of the mean and four deviations.
 
 use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::table::MemberIx;
@@ -16,16 +17,27 @@ const MEMBERS_MAX: usize = 1_024;
 struct Estimate {
     mean: u64,
     deviation: u64,
+    /// The last sample, and the one before it.
+    last: u64,
+    before: Option<u64>,
 }
 
 impl Estimate {
     fn first(sample: u64) -> Self {
-        Self { mean: sample, deviation: sample / 2 }
+        Self { mean: sample, deviation: sample / 2, last: sample, before: None }
     }
 
     fn update(&mut self, sample: u64) {
         self.deviation = (3 * self.deviation + sample.abs_diff(self.mean)) / 4;
         self.mean = (7 * self.mean + sample) / 8;
+        self.before = Some(core::mem::replace(&mut self.last, sample));
+    }
+
+    /// What the next answer takes at least, with a quarter of it for luck: the lesser of the last
+    /// two, so that a member is not taken for slow because of one late answer.
+    fn expected(self) -> Duration {
+        let least = self.before.map_or(self.last, |before| before.min(self.last));
+        Duration::from_micros(least + least / 4)
     }
 
     fn timeout(self) -> Duration {
@@ -34,13 +46,32 @@ impl Estimate {
 }
 
 /// The measured round trips, of each of some members and of all together.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct RoundTrips {
+    /// What a member answers within if it is not slow.
+    base: Duration,
     all: Option<Estimate>,
     members: BTreeMap<MemberIx, Estimate>,
+    /// How many members are slow.
+    slow: usize,
+    /// By how much the median member is slower than the base, and how many samples that is good for.
+    typical_excess: Duration,
+    good_for: usize,
 }
 
 impl RoundTrips {
+    /// Nothing is measured yet. A member whose time-out is above `base` is slow.
+    pub(crate) fn new(base: Duration) -> Self {
+        Self {
+            base,
+            all: None,
+            members: BTreeMap::new(),
+            slow: 0,
+            typical_excess: Duration::ZERO,
+            good_for: 0,
+        }
+    }
+
     /// An answer of this member took so long.
     pub(crate) fn sample(&mut self, ix: MemberIx, took: Duration) {
         // A minute is no round trip, and the sums must not overflow.
@@ -49,11 +80,36 @@ impl RoundTrips {
             Some(all) => all.update(micros),
             None => self.all = Some(Estimate::first(micros)),
         }
+        let was_slow = self.is_slow(ix);
         if let Some(member) = self.members.get_mut(&ix) {
             member.update(micros);
         } else if self.members.len() < MEMBERS_MAX {
             self.members.insert(ix, Estimate::first(micros));
         }
+        self.slow = self.slow + usize::from(self.is_slow(ix)) - usize::from(was_slow);
+        self.look_at_median();
+    }
+
+    fn is_slow(&self, ix: MemberIx) -> bool {
+        self.members.get(&ix).is_some_and(|estimate| estimate.expected() > self.base)
+    }
+
+    /// The median changes little with a sample, so that it is not computed at each.
+    fn look_at_median(&mut self) {
+        if self.slow * 2 <= self.members.len() {
+            (self.typical_excess, self.good_for) = (Duration::ZERO, 0);
+            return;
+        }
+        if self.good_for > 0 {
+            self.good_for -= 1;
+            return;
+        }
+        let mut expected: Vec<Duration> =
+            self.members.values().map(|estimate| estimate.expected()).collect();
+        let middle = (expected.len() - 1) / 2;
+        let (_, median, _) = expected.select_nth_unstable(middle);
+        self.typical_excess = median.saturating_sub(self.base);
+        self.good_for = expected.len() / 8;
     }
 
     /// How long an answer of this member may be waited for; `None`: nothing was measured yet.
@@ -61,8 +117,26 @@ impl RoundTrips {
         self.members.get(&ix).or(self.all.as_ref()).map(|estimate| estimate.timeout())
     }
 
+    /// By how much this member is slower than the base; of a member that was not measured, by how
+    /// much the median is.
+    pub(crate) fn excess(&self, ix: MemberIx) -> Duration {
+        match self.members.get(&ix) {
+            Some(Estimate { before: None, .. }) | None => self.typical_excess,
+            Some(estimate) => estimate.expected().saturating_sub(self.base),
+        }
+    }
+
+    /// By how much the median member is slower than the base: fewer than half of the members, slow or
+    /// lying, do not raise it.
+    pub(crate) fn typical_excess(&self) -> Duration {
+        self.typical_excess
+    }
+
+    /// A member is not present any more.
     pub(crate) fn forget(&mut self, ix: MemberIx) {
+        self.slow -= usize::from(self.is_slow(ix));
         self.members.remove(&ix);
+        self.look_at_median();
     }
 }
 
@@ -79,7 +153,7 @@ mod tests {
 
     #[test]
     fn p4_steady_round_trips_bring_the_time_out_down_to_their_mean() {
-        let mut trips = RoundTrips::default();
+        let mut trips = RoundTrips::new(ms(500));
         assert_eq!(trips.timeout(A), None);
         (0..100).for_each(|_| trips.sample(A, ms(20)));
         let timeout = trips.timeout(A).unwrap();
@@ -88,7 +162,7 @@ mod tests {
 
     #[test]
     fn p4_a_slow_answer_raises_the_time_out_at_once() {
-        let mut trips = RoundTrips::default();
+        let mut trips = RoundTrips::new(ms(500));
         (0..100).for_each(|_| trips.sample(A, ms(1)));
         trips.sample(A, ms(400));
         assert!(trips.timeout(A).unwrap() > ms(400));
@@ -96,7 +170,7 @@ mod tests {
 
     #[test]
     fn p4_of_one_not_measured_yet_the_estimate_of_all_is_used() {
-        let mut trips = RoundTrips::default();
+        let mut trips = RoundTrips::new(ms(500));
         trips.sample(A, ms(10));
         assert_eq!(trips.timeout(B), trips.timeout(A));
         trips.sample(B, ms(100));
@@ -107,7 +181,7 @@ mod tests {
 
     #[test]
     fn p4_so_many_members_have_an_estimate_and_no_sample_overflows() {
-        let mut trips = RoundTrips::default();
+        let mut trips = RoundTrips::new(ms(500));
         (0..5_000).for_each(|ix| trips.sample(MemberIx::new(ix), Duration::MAX));
         assert_eq!(trips.members.len(), MEMBERS_MAX);
     }

@@ -92,10 +92,8 @@ pub struct Suspicion {
     since: Instant,
     times: SuspicionTimes,
     accusers: Accusers,
-    /// Its time was up while this node was out of touch.
-    held: bool,
-    /// Not dead before this.
-    not_before: Instant,
+    /// Its time was up while this node was isolated.
+    deferred: bool,
     /// When others were asked for word of the suspect (S9).
     inquired_at: Option<Instant>,
 }
@@ -108,8 +106,7 @@ impl Suspicion {
             since: started,
             times,
             accusers: Accusers::from_iter([accuser]),
-            held: false,
-            not_before: started,
+            deferred: false,
             inquired_at: None,
         }
     }
@@ -124,40 +121,15 @@ impl Suspicion {
         self.accusers = self.accusers.as_slice().iter().copied().take(1).collect();
     }
 
-    /// Its time was up while sentence could not be passed: it is given the minimum anew, whoever
-    /// confirms it meanwhile.
-    pub(crate) fn reprieve(&mut self, now: Instant) {
-        self.restart(now);
-        self.held = false;
-        self.not_before = now + self.times.min;
-        let spent = self.times.timeout(self.confirmed()) - self.times.min;
-        self.started = Instant::ZERO + (now - Instant::ZERO).saturating_sub(spent);
-    }
-
     /// Lets the time-out begin anew.
     pub(crate) fn restart(&mut self, now: Instant) {
         self.started = now;
         self.inquired_at = None;
     }
 
-    /// Time that this node has lost is not held against the suspect.
-    pub(crate) fn push_out(&mut self, now: Instant, lost: Duration) {
-        // It may have begun in the time that was lost, or after it.
-        let later = |at: Instant| (at + lost).min(now);
-        self.started = later(self.started);
-        self.since = later(self.since);
-        self.not_before = (self.not_before + lost).min(now + self.times.min);
-        self.inquired_at = self.inquired_at.map(later);
-    }
-
-    /// Its time is up, but sentence may not be passed now.
-    pub(crate) fn hold(&mut self) {
-        self.held = true;
-    }
-
-    /// Whether sentence was held.
-    pub(crate) fn is_held(&self) -> bool {
-        self.held
+    /// Its time is up, but this node is isolated. Returns whether that is new.
+    pub(crate) fn defer(&mut self) -> bool {
+        !core::mem::replace(&mut self.deferred, true)
     }
 
     /// When it began.
@@ -170,10 +142,10 @@ impl Suspicion {
         now - self.since
     }
 
-    /// Whether a death of this member at second hand may be believed now: it has had half of the
-    /// minimum to refute, in which this node was in touch (M5).
-    pub(crate) fn is_ripe(&self, now: Instant) -> bool {
-        !self.held && now >= self.not_before && now - self.started >= self.times.min / 2
+    /// Whether the member has had half of the minimum to refute, and half of what is allowed for long
+    /// round trips (M5).
+    pub(crate) fn is_ripe(&self, now: Instant, allowance: Duration) -> bool {
+        now - self.started >= (self.times.min + allowance) / 2
     }
 
     /// Its bounds.
@@ -188,7 +160,7 @@ impl Suspicion {
 
     /// When the member is dead unless it refutes.
     pub fn deadline(&self) -> Instant {
-        (self.started + self.times.timeout(self.confirmed())).max(self.not_before)
+        self.started + self.times.timeout(self.confirmed())
     }
 
     /// When something is to be done: others are asked for word so long before the deadline, and
@@ -269,31 +241,6 @@ mod tests {
         assert!(!suspicion.confirm(TinyId(2)));
         let lasts = suspicion.deadline() - Instant::ZERO;
         assert_eq!(lasts.as_millis(), 10_536);
-    }
-
-    #[test]
-    fn s5_whoever_is_reprieved_has_the_minimum_anew_and_no_death_at_second_hand_is_ripe() {
-        let at = |seconds| Instant::ZERO + Duration::from_secs(seconds);
-        let mut suspicion = Suspicion::new(at(10), times_among(10), TinyId(1));
-        assert!(!suspicion.is_ripe(at(11)) && suspicion.is_ripe(at(12)));
-        suspicion.hold();
-        assert!(!suspicion.is_ripe(at(50)), "sentence is held");
-        suspicion.reprieve(at(50));
-        assert_eq!(suspicion.deadline(), at(54));
-        assert!((2..=5).all(|by| suspicion.confirm(TinyId(by))));
-        assert_eq!(suspicion.deadline(), at(54), "whoever confirms it");
-        assert!(!suspicion.is_ripe(at(53)) && suspicion.is_ripe(at(54)));
-        suspicion.push_out(at(62), Duration::from_secs(9));
-        assert_eq!(suspicion.deadline(), at(63));
-        assert_eq!(suspicion.lasted(at(63)), Duration::from_secs(44), "but for time lost");
-    }
-
-    #[test]
-    fn s8_time_that_was_lost_puts_no_start_into_the_future() {
-        let at = |seconds| Instant::ZERO + Duration::from_secs(seconds);
-        let mut suspicion = Suspicion::new(at(10), times_among(10), TinyId(1));
-        suspicion.push_out(at(11), Duration::from_secs(9));
-        assert_eq!(suspicion.started(), at(11));
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! Failure detection: whose turn it is, the phases of a probe, and what follows from its end (P1 to
 //! P6, S1, S7, S8).
 
-use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
@@ -11,17 +10,19 @@ use swim_proto::{Accusers, Datagram, Seq, State};
 use super::Membership;
 use crate::action::{Action, Ask, Tell};
 use crate::config::HealthRule;
-use crate::guard::Touch;
+use crate::isolation::Standing;
 use crate::order::Order;
-use crate::probe::{Probe, Probes, Purpose, Step};
-use crate::relay::Relays;
+use crate::probe::{Probe, Purpose, Step};
+use crate::probe_times::ProbeTimes;
 use crate::table::MemberIx;
 use crate::time::{Clock, Instant, Now};
 
-/// Of n members that are alive so many look for themselves when one is accused (S7).
+/// How many members look for themselves when a member is accused (S7).
 const CORROBORATORS: usize = 8;
 /// A wake-up that is later than this, and than the base time-out, is a stall (S8).
 const STALL_MIN: Duration = Duration::from_millis(250);
+/// By how many periods a turn is put off at most because of the wall clock (P1).
+const TURN_LATE_PERIODS: u32 = 3;
 /// How long only what has waited is taken in by one who is woken later than this (S8).
 const GRACE: Duration = Duration::from_millis(20);
 
@@ -43,28 +44,14 @@ impl Membership {
     }
 
     /// This node was woken so much later than it had asked. Returns whether what has waited for it is
-    /// to be handed in before the time that it asks for next: it has stood still, or nearly (S8).
+    /// to be handed in before the time that it asks for next: the ack of a member that would be
+    /// accused now may be part of it (S8).
     #[must_use]
     pub fn handle_lateness(&mut self, now: Instant, late: Duration) -> bool {
         if !self.config.stall_guard() || late <= GRACE || self.local.state == State::Left {
             return false;
         }
-        if late <= self.config.base_timeout().max(STALL_MIN) {
-            // A hiccup: the ack of one who would be accused now may be what has waited.
-            return self.begin_grace(now);
-        }
-        self.counters.stalls += 1;
-        self.probes = Probes::new(self.probes.next_seq());
-        self.relays = Relays::default();
-        self.guard.on_stall(late);
-        self.health.worsen();
-        let suspects: Vec<MemberIx> = self.suspicions.members().collect();
-        for ix in suspects {
-            self.change_suspicion(ix, |suspicion| suspicion.push_out(now, late));
-        }
-        if self.probe_at != Instant::NEVER {
-            self.schedule_probe(now);
-        }
+        self.counters.stalls += u64::from(late > self.config.base_timeout().max(STALL_MIN));
         self.begin_grace(now)
     }
 
@@ -88,15 +75,23 @@ impl Membership {
         }
     }
 
-    /// When the next turn is. A node that trusts itself less leaves turns out (H1), but while it may
-    /// accuse nobody anyway it looks around the more (S5).
+    /// When the next turn is. A node that trusts itself less leaves turns out (H1), except while
+    /// nobody answers it (S5).
     fn schedule_probe(&mut self, now: Instant) {
         let period = self.config.period();
-        let skip = if self.guard.is_shut() { 0 } else { u64::from(self.health.score()) };
+        let skip = if self.isolation.is_isolated() && !self.is_heard(now) {
+            0
+        } else {
+            u64::from(self.health.score())
+        };
         self.probe_at = match &mut self.order {
-            Order::Rotation(rotation) => rotation
-                .next(now, self.clock, period, skip, self.local.id, &self.table)
-                .map_or(Instant::NEVER, |turn| turn.at),
+            Order::Rotation(rotation) => {
+                let turn = rotation.next(now, self.clock, period, skip, self.local.id, &self.table);
+                if self.turn_until == Instant::NEVER {
+                    self.turn_until = now + period * (skip as u32 + TURN_LATE_PERIODS);
+                }
+                turn.map_or(Instant::NEVER, |turn| turn.at.min(self.turn_until))
+            }
             Order::RoundRobin(_) => match self.config.health_rule() {
                 HealthRule::Memberlist => now + period,
                 HealthRule::Once | HealthRule::Paper => now + self.health.stretch(period),
@@ -118,9 +113,11 @@ impl Membership {
             Order::Rotation(rotation) => {
                 let period = self.config.period();
                 let turn = rotation.again(self.clock, period, self.local.id, &self.table);
-                if let Some(turn) = turn.filter(|turn| turn.at > now && turn.at < now + period) {
-                    // Members have come or gone since, and another's turn is later in this epoch.
-                    self.probe_at = turn.at;
+                let waits = turn.filter(|turn| turn.at > now && turn.at < now + period);
+                if let Some(turn) = waits.filter(|_| now < self.turn_until) {
+                    // Members have come or gone since, and another's turn is later in this epoch;
+                    // or the wall clock was set back.
+                    self.probe_at = turn.at.min(self.turn_until);
                     return;
                 }
                 turn.map(|turn| turn.target)
@@ -131,18 +128,19 @@ impl Membership {
             self.probe_at = Instant::NEVER;
             return;
         };
+        self.turn_until = Instant::NEVER;
         self.schedule_probe(now);
         let alive = self.table.held(target).claim().state == State::Alive;
         self.start_probe(now, target, Purpose::Turn { alive });
-        if self.look_at_guard(now) != Touch::Open {
-            self.look_for_touch(now);
+        if self.look_at_isolation(now) != Standing::Connected {
+            self.look_around(now);
         }
     }
 
     pub(super) fn start_probe(&mut self, now: Instant, target: MemberIx, purpose: Purpose) {
         if let Purpose::Turn { .. } = purpose {
             // To look around is no reason to leave out a turn.
-            self.probes.end_touch(target);
+            self.probes.end(target, Purpose::LookAround);
         }
         if self.probes.contains(target) {
             return;
@@ -153,55 +151,103 @@ impl Membership {
         }
         self.counters.probes += 1;
         let seq = self.probes.next_seq();
-        let (direct, whole) = match purpose {
+        let times = match purpose {
+            Purpose::LookAround => ProbeTimes::once(self.config.base_timeout()),
             Purpose::Turn { .. } | Purpose::Doubt | Purpose::Corroboration => {
                 self.probe_times(target)
             }
-            Purpose::Touch => (self.config.base_timeout(), self.config.base_timeout()),
         };
-        let (timeout_at, ends_at) = (now + direct, now + whole);
-        self.probes.push(Probe::new(seq, target, purpose, now, timeout_at, ends_at));
+        let repeats = self.repeats(target, purpose);
+        self.probes.push(Probe::new(seq, target, purpose, now, times, repeats));
         self.send_ping(target, seq);
     }
 
-    /// How long to wait for a direct answer before others are asked, and for any answer (P4).
-    fn probe_times(&self, target: MemberIx) -> (Duration, Duration) {
-        let (base, period) = (self.config.base_timeout(), self.config.period());
-        if !self.config.adaptive_timeout() {
-            let direct = match self.config.health_rule() {
-                HealthRule::Memberlist => base,
-                HealthRule::Once | HealthRule::Paper => self.health.stretch(base),
-            };
-            return (direct, self.health.stretch(period));
+    /// Whether a ping is sent again and again: a member that nobody has accused yet is not to be
+    /// accused for a few lost packets. At a suspect many look, so that once is enough; and an isolated
+    /// node asks in vain.
+    fn repeats(&self, target: MemberIx, purpose: Purpose) -> bool {
+        let alive = self.table.held(target).claim().state == State::Alive;
+        let thorough = matches!(purpose, Purpose::Turn { .. } | Purpose::Doubt);
+        self.config.repeat_pings() && alive && thorough && !self.isolation.is_isolated()
+    }
+
+    /// When this member is pinged again, when others are asked, and when the probe ends (P4).
+    fn probe_times(&self, target: MemberIx) -> ProbeTimes {
+        let times =
+            ProbeTimes::new(&self.config, self.trips.timeout(target), self.excess_of(target));
+        match self.config.health_rule() {
+            HealthRule::Memberlist => {
+                ProbeTimes { whole: self.health.stretch(times.whole), ..times }
+            }
+            HealthRule::Once | HealthRule::Paper => ProbeTimes {
+                again: self.health.stretch(times.again),
+                direct: self.health.stretch(times.direct),
+                whole: self.health.stretch(times.whole),
+            },
         }
-        let floor = self.config.timeout_floor();
-        let direct = self.trips.timeout(target).map_or(base, |timeout| timeout.clamp(floor, base));
-        // Nobody is accused before the base time-out; and relays need twice the way.
-        let whole = base.max((direct * 3).min(period));
-        (self.health.stretch(direct), self.health.stretch(whole))
+    }
+
+    /// By how much a member is slower than the base time-out, and how far that counts (P4).
+    fn excess_of(&self, target: MemberIx) -> Duration {
+        self.trips.excess(target).min(self.excess_max())
+    }
+
+    /// By how much the median member is slower than the base time-out, and how far that counts (P4).
+    pub(super) fn typical_excess(&self) -> Duration {
+        self.trips.typical_excess().min(self.excess_max())
+    }
+
+    fn excess_max(&self) -> Duration {
+        self.config.timeout_max().saturating_sub(self.config.base_timeout())
+    }
+
+    /// How old a question may be whose answer shows that this node hears from others (S5).
+    pub(super) fn answer_time(&self) -> Duration {
+        self.config.period() + self.typical_excess() * 2
     }
 
     pub(super) fn on_probes_due(&mut self, now: Instant) {
         while let Some(seq) = self.probes.due(now) {
             let Some(probe) = self.probes.find(seq) else { break };
             match probe.on_deadline() {
-                // Whether others reach it says nothing of us.
-                Step::AskOthers if probe.purpose == Purpose::Touch => {}
-                Step::AskOthers => self.ask_others(seq),
+                // Whether others reach it says nothing of this node.
+                Step::AskOthers if probe.purpose == Purpose::LookAround => {}
+                Step::PingAgain => self.ping_again(now, seq),
+                Step::AskOthers => self.ask_others(now, seq),
                 Step::Fail => self.on_probe_failed(now, seq),
             }
         }
     }
 
-    /// The direct ping was not answered in time: relays try it, and the reliable plane (P4, P6).
-    fn ask_others(&mut self, seq: Seq) {
+    /// The ping is sent once more, because it or its ack may have been lost (P4). Once others have
+    /// accused the member, a turn need not be thorough.
+    fn ping_again(&mut self, now: Instant, seq: Seq) {
+        let again = self.probes.next_seq();
         let Some(probe) = self.probes.find(seq) else { return };
-        let (target, until) = (probe.target, probe.ends_at());
+        let target = probe.target;
+        let suspect = self.table.held(target).claim().state == State::Suspect;
+        if suspect && probe.repeats() {
+            probe.end_repeats();
+            return;
+        }
+        probe.on_repeated(now, again);
+        self.send_ping(target, again);
+    }
+
+    /// The direct ping was not answered in time: relays try it, and the reliable plane (P4, P6).
+    fn ask_others(&mut self, now: Instant, seq: Seq) {
+        let Some(probe) = self.probes.find(seq) else { return };
+        let (target, until, purpose) = (probe.target, probe.ends_at(), probe.purpose);
         self.counters.probes_indirect += 1;
         let mut relays = core::mem::take(&mut self.scratch);
         let table = &self.table;
         let eligible = |ix: MemberIx| ix != target && table.held(ix).claim().state == State::Alive;
-        table.choose_present(self.config.relays() as usize, &mut self.rng, eligible, &mut relays);
+        // Those that corroborate are as many ways to the member as relays would be.
+        let asked = match purpose {
+            Purpose::Corroboration => 0,
+            _ => self.config.relays() as usize,
+        };
+        table.choose_present(asked, &mut self.rng, eligible, &mut relays);
         let (subject, from) = (self.table.subject(target), self.local.tiny);
         for &relay in &relays {
             let message = Datagram::PingReq { seq, from, target: subject };
@@ -211,11 +257,15 @@ impl Membership {
         let ask = Ask::Ping { seq, target: self.table.tiny(target), held, until };
         self.actions.push_back(Action::Exchange { to: self.address(target), ask });
         if let Some(probe) = self.probes.find(seq) {
-            probe.relayed = !relays.is_empty();
-            probe.silent_relays = Vec::from(relays.as_slice());
+            probe.on_asked(now, &relays);
         }
         relays.clear();
         self.scratch = relays;
+        if self.config.repeat_pings()
+            && let Some(probe) = self.probes.find(seq)
+        {
+            probe.repeat_at(now);
+        }
     }
 
     /// A probe was answered, directly or through others.
@@ -223,22 +273,24 @@ impl Membership {
         &mut self,
         now: Instant,
         from: Option<SocketAddr>,
+        seq: Seq,
         probe: &Probe,
     ) {
-        let took = now - probe.sent_at;
         self.health.improve();
-        if from == Some(self.address(probe.target)) {
-            self.trips.sample(probe.target, took);
+        if from == Some(self.address(probe.target))
+            && let Some(sent_at) = probe.sent(seq)
+        {
+            self.trips.sample(probe.target, now - sent_at);
         }
-        let in_time = took <= self.config.base_timeout();
-        self.guard.forget(probe.target);
+        self.isolation.forget(probe.target);
+        let in_time = probe.is_fresh(now, self.answer_time());
         if in_time {
-            self.guard.on_heard(now);
+            self.isolation.on_answered(now);
         }
         if probe.purpose == (Purpose::Turn { alive: true }) {
-            self.guard.on_result(in_time);
+            self.isolation.on_turn(in_time || probe.heard);
         }
-        self.look_at_guard(now);
+        self.look_at_isolation(now);
     }
 
     /// An ack that came after its probe had failed still tells how long its way was (P4).
@@ -255,20 +307,23 @@ impl Membership {
         let Some(probe) = self.probes.take(seq) else { return };
         self.counters.probes_failed += 1;
         self.probes.on_over(&probe);
-        if probe.purpose == Purpose::Touch {
-            self.guard.on_missed();
-            self.on_no_touch(now);
+        if probe.purpose == Purpose::LookAround {
+            self.isolation.on_missed();
+            self.on_nobody_around(now);
             return;
         }
         (0..self.cost_of_failure(&probe)).for_each(|_| self.health.worsen());
         if probe.purpose == (Purpose::Turn { alive: true }) {
-            self.guard.on_result(false);
+            self.isolation.on_turn(probe.heard);
         }
         self.accuse(now, &probe);
     }
 
-    /// By how much a failed probe worsens our health (H1).
+    /// By how much a failed probe worsens this node's health (H1).
     fn cost_of_failure(&self, probe: &Probe) -> u32 {
+        if probe.purpose == Purpose::Corroboration {
+            return 0;
+        }
         let silent = probe.silent_relays.len() as u32;
         match self.config.health_rule() {
             HealthRule::Once => {
@@ -282,7 +337,7 @@ impl Membership {
         }
     }
 
-    /// This node's own probe has failed: it accuses, unless it is out of touch (S1, S5).
+    /// This node's own probe has failed: it accuses, unless it is isolated (S1, S5).
     fn accuse(&mut self, now: Instant, probe: &Probe) {
         let ix = probe.target;
         let held = self.table.held(ix).claim();
@@ -291,10 +346,10 @@ impl Membership {
             // who fail could begin another, suspicions would breed where packets are lost.
             return;
         }
-        if held.state.is_present() && self.look_at_guard(now) == Touch::Shut {
+        if held.state.is_present() && self.look_at_isolation(now) == Standing::Isolated {
             self.counters.sentences_held += 1;
             let since = self.asked_since(now, probe);
-            if !self.guard.on_unheard(ix, since) {
+            if !self.isolation.on_unanswered(ix, since) {
                 self.counters.unheard_full += 1;
             }
             return;
@@ -338,14 +393,15 @@ impl Membership {
         suspicion.min(probe_at).min(self.probes.answers_deadline())
     }
 
-    /// From when on the target of a failed probe is given its time: from when it was asked, but for
-    /// what a node that is not well has waited beyond a period. Else the time of one whom nobody
-    /// else can ask may be over before it hears of the suspicion.
+    /// From when on the target of a failed probe is given its time: from when it was asked, except for
+    /// what a node that is not well has waited beyond the ordinary. Else the time of a member that
+    /// nobody else can ask may be over before it hears of the suspicion.
     fn asked_since(&self, now: Instant, probe: &Probe) -> Instant {
         if !self.config.corroboration() {
             return now;
         }
-        probe.sent_at + (now - probe.sent_at).saturating_sub(self.config.period())
+        let ordinary = self.config.period() + self.excess_of(probe.target) * 2;
+        probe.sent_at + (now - probe.sent_at).saturating_sub(ordinary)
     }
 
     /// A new suspicion was heard of: with some probability this node looks for itself, and confirms
@@ -354,10 +410,23 @@ impl Membership {
         if !self.config.corroboration() {
             return;
         }
-        let of = self.table.alive() + 1;
-        if self.rng.random_range(0..of) < CORROBORATORS {
+        if self.is_corroborator(ix) {
             self.counters.corroborations += 1;
             self.start_probe(now, ix, Purpose::Corroboration);
         }
+    }
+
+    /// Whether this node is one of the eight that look at this suspect: they stand at equal distances
+    /// in the order of the short ids, other ones for each incarnation (S7).
+    fn is_corroborator(&self, ix: MemberIx) -> bool {
+        let entry = self.table.held(ix);
+        let n = self.table.present() + 1;
+        // This node is not in its own table.
+        let (own, suspect) = (self.table.rank(self.local.id), self.table.rank(entry.id));
+        let suspect = suspect + usize::from(suspect >= own);
+        let distance = (n + own - suspect) % n;
+        let step = (n - 1).div_ceil(CORROBORATORS).max(1);
+        let turn = entry.claim().incarnation.0 as usize % step;
+        (distance + turn).is_multiple_of(step)
     }
 }

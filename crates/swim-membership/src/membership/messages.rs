@@ -20,7 +20,7 @@ impl Membership {
     /// A datagram's message. Its parts come by [`handle_part`](Self::handle_part), after it.
     /// Application messages are not for this layer.
     pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, message: &Datagram<'_>) {
-        self.guard.on_spoken(now, self.config.period());
+        self.isolation.on_spoken(now, self.config.period());
         if self.local.state == State::Left {
             if let Datagram::LeaveAck { seq } = *message {
                 self.on_leave_ack(seq);
@@ -35,7 +35,7 @@ impl Membership {
             Datagram::PingReq { seq, from: asker, target } => {
                 self.on_ping_req(now, from, seq, asker, target);
             }
-            Datagram::Nack { seq } => self.on_nack(from, seq),
+            Datagram::Nack { seq } => self.on_nack(now, from, seq),
             Datagram::RecordRequest { from: asker, subject } => {
                 self.on_record_request(from, asker, subject);
             }
@@ -115,7 +115,7 @@ impl Membership {
             seq = open;
         }
         if let Some(probe) = self.probes.take(seq) {
-            self.on_probe_answered(now, Some(from), &probe);
+            self.on_probe_answered(now, Some(from), seq, &probe);
         } else if let Some(relay) = self.relays.take(seq) {
             let ack = Datagram::Ack { seq: relay.asked, note: None };
             self.send(relay.asker, ack, Tell::Nothing);
@@ -127,18 +127,26 @@ impl Membership {
     /// The reliable plane has answered a probe's ping.
     pub fn handle_reliable_ack(&mut self, now: Instant, seq: Seq) {
         match self.probes.take(seq) {
-            Some(probe) => self.on_probe_answered(now, None, &probe),
+            Some(probe) => self.on_probe_answered(now, None, seq, &probe),
             None => self.counters.acks_unexpected += 1,
         }
     }
 
-    fn on_nack(&mut self, from: SocketAddr, seq: Seq) {
+    /// A relay has not reached the target yet. That it says so in time shows that this node hears
+    /// from others (S5).
+    fn on_nack(&mut self, now: Instant, from: SocketAddr, seq: Seq) {
+        let answer_time = self.answer_time();
         let table = &self.table;
         let Some(probe) = self.probes.find(seq) else {
             self.counters.acks_unexpected += 1;
             return;
         };
+        let relays = probe.silent_relays.len();
         probe.silent_relays.retain(|&relay| table.held(relay).record().address() != from);
+        if probe.silent_relays.len() < relays && probe.is_fresh(now, answer_time) {
+            probe.heard = true;
+            self.isolation.on_answered(now);
+        }
     }
 
     fn on_ping_req(
@@ -183,7 +191,7 @@ impl Membership {
                 Nacks::Late => now + self.config.base_timeout(),
                 Nacks::Never => Instant::NEVER,
             },
-            ends_at: now + self.config.period(),
+            ends_at: now + self.answer_time(),
         });
         self.send_ping(ix, own_seq);
     }

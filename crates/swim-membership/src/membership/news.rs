@@ -10,6 +10,7 @@ use swim_proto::{
 
 use super::{CONTRADICTIONS_MAX, Membership, Source};
 use crate::action::{Action, Ask, Death, EventKind, Tell, Via, Who};
+use crate::isolation::Standing;
 use crate::known_bug::KnownBug;
 use crate::probe::Purpose;
 use crate::suspicion::{Suspicion, SuspicionTimes};
@@ -268,16 +269,21 @@ impl Membership {
         self.tell_news(ix);
     }
 
-    /// Further accusers, by hearsay, of the suspicion that is held. One counts that is held alive
-    /// and is neither the suspect nor this node, which knows best whether it has looked (S3).
+    /// Further accusers, by hearsay, of the suspicion that is held.
     fn confirm(&mut self, ix: MemberIx, accusers: Accusers) {
+        let counted = self.counted(ix, accusers);
+        self.add_accusers(ix, counted);
+    }
+
+    /// The accusers, by hearsay, that count: those that are held alive and are neither the suspect
+    /// nor this node, which knows best whether it has looked (S3).
+    fn counted(&self, ix: MemberIx, accusers: Accusers) -> Accusers {
         let counts = |&accuser: &TinyId| match self.table.find_tiny(accuser) {
             _ if !self.config.corroboration() => true,
             Lookup::Found(by) => by != ix && self.table.held(by).claim().state == State::Alive,
             Lookup::Unknown | Lookup::Ambiguous => false,
         };
-        let counted = accusers.as_slice().iter().copied().filter(counts).collect();
-        self.add_accusers(ix, counted);
+        accusers.as_slice().iter().copied().filter(counts).collect()
     }
 
     pub(super) fn add_accusers(&mut self, ix: MemberIx, accusers: Accusers) {
@@ -311,18 +317,32 @@ impl Membership {
             self.on_not_newer(now, source, ix, claim);
         } else if self.jumps(ix, incarnation.next()) {
             self.counters.claims_jumped += 1;
-        } else if !held.state.is_present() || source.via.is_gossip() && self.is_expected(now, ix) {
+        } else if !held.state.is_present() || self.believes_death(now, source, ix, accusers) {
             self.declare_dead(now, ix, incarnation, accusers, None);
         } else {
             self.doubt(now, source, ix, incarnation, accusers);
         }
     }
 
-    /// Whether a death that is told as news may be believed: its suspicion was heard of in time,
-    /// so that a refutation could have been, too (M5).
-    fn is_expected(&self, now: Instant, ix: MemberIx) -> bool {
-        let suspicion = self.suspicions.value(ix);
-        !self.config.isolation_guard() || suspicion.is_some_and(|suspicion| suspicion.is_ripe(now))
+    /// Whether a death that a peer reports is believed (M5): the member has had half of the minimum to
+    /// refute, and this node is connected, or at least hears from others and as many accuse the
+    /// member as its own suspicion needs. Else it is a suspicion.
+    fn believes_death(
+        &mut self,
+        now: Instant,
+        source: Source,
+        ix: MemberIx,
+        accusers: Accusers,
+    ) -> bool {
+        if !self.config.isolation_guard() {
+            return source.via.is_gossip();
+        }
+        let Some(suspicion) = self.suspicions.value(ix) else { return false };
+        let ripe = suspicion.is_ripe(now, self.allowance());
+        let enough =
+            suspicion.times().confirmations < self.counted(ix, accusers).as_slice().len() as u32;
+        let connected = self.look_at_isolation(now) == Standing::Connected;
+        ripe && (connected || self.is_heard(now) && enough)
     }
 
     /// A death that came by exchange or correction may be of a partition that is over: it is a
@@ -343,15 +363,15 @@ impl Membership {
         let held = self.table.held(ix).claim();
         if suspicion == held {
             self.confirm(ix, accusers);
-        } else if suspicion.supersedes(held) {
+            return;
+        }
+        if suspicion.supersedes(held) {
             self.suspect(now, now, ix, incarnation, accusers);
-            if source.via.is_gossip() {
-                self.corroborate(now, ix);
-            }
             self.ask_newer_record(now, source, ix, incarnation);
         }
-        if !source.via.is_gossip() {
-            self.start_probe(now, ix, Purpose::Doubt);
+        match source.via.is_gossip() {
+            true => self.corroborate(now, ix),
+            false => self.start_probe(now, ix, Purpose::Doubt),
         }
     }
 

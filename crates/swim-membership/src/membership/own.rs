@@ -10,7 +10,7 @@ use swim_proto::{Datagram, Incarnation, Record, RefusalReason, Seq, State};
 
 use super::{Membership, Source};
 use crate::action::{Action, Event, EventKind, Tell, Via, Who};
-use crate::guard::Guard;
+use crate::isolation::Isolation;
 use crate::known_bug::KnownBug;
 use crate::local::Refutation;
 use crate::probe::Probes;
@@ -246,7 +246,7 @@ impl Membership {
             self.reserve_numbers();
             self.probes = Probes::new(self.probes.next_seq());
             self.restart_suspicions(now);
-            self.guard = Guard::new(now);
+            self.isolation = Isolation::new(now);
             self.tell_own_news();
             self.arm_probe(now);
         }

@@ -146,14 +146,14 @@ impl Membership {
         }
     }
 
-    /// This node hears from others again after it was isolated (S5), which is told as a healing is.
-    pub(super) fn on_touch(&mut self, now: Instant) {
+    /// This node hears from others again after it was isolated (S5), which is reported as a healing.
+    pub(super) fn on_reconnected(&mut self, now: Instant) {
         self.healing.on_told(now, &self.config);
         self.tell_healed();
     }
 
     fn tell_healed(&mut self) {
-        self.guard.isolated = false;
+        self.isolation.end_report();
         self.emit_own(EventKind::Healed);
     }
 
