@@ -20,6 +20,7 @@ mod codec;
 mod digest;
 mod hash;
 mod identity;
+mod later;
 pub mod limits;
 mod message;
 mod record;
@@ -31,5 +32,6 @@ pub use codec::{Codec, DecodeError, EncodeError, Fit, Frame, NextPart, Packet, P
 pub use digest::{BucketDigests, BucketSet, member_hash};
 pub use hash::{HashDomain, hash64};
 pub use identity::{NodeId, ParseNodeIdError, Seq, ShortId, Subject, TinyId};
+pub use later::{LaterFields, LaterTag};
 pub use message::{Accusers, Datagram, Held, Part, RefusalReason, Reply, Request, StateNote};
 pub use record::{Record, RecordError, RecordFields, Versions};

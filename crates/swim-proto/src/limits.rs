@@ -1,5 +1,7 @@
 //! The bounds of what is said. Nothing larger is sent, and nothing larger is taken.
 
+use core::time::Duration;
+
 /// The most bytes of a datagram that we send unless configured otherwise.
 pub const DATAGRAM_BYTES_DEFAULT: usize = 1_400;
 /// The fewest bytes that a datagram may be limited to: any single message and record fits.
@@ -12,8 +14,14 @@ pub const FRAME_BYTES_MAX: usize = 65_536;
 pub const METADATA_BYTES_MAX: usize = 512;
 /// The most bytes of a member's name.
 pub const NAME_BYTES_MAX: usize = 128;
-/// The most bytes of a whole record, fields of later versions included.
+/// The most bytes of a whole record, later fields included.
 pub const RECORD_BYTES_MAX: usize = 700;
+/// The bytes that a record leaves for later fields when all its other fields are at their bounds:
+/// flags, versions, an IPv6 address with its port, name and metadata with their lengths.
+pub const LATER_BYTES_MIN: usize =
+    RECORD_BYTES_MAX - (1 + 2 + 18 + (1 + NAME_BYTES_MAX) + (2 + METADATA_BYTES_MAX));
+/// The unit in which a record says durations.
+pub const PATIENCE_UNIT: Duration = Duration::from_millis(100);
 /// The most bytes of a cluster's name.
 pub const CLUSTER_NAME_BYTES_MAX: usize = 64;
 /// The most accusers that one suspicion or death names.

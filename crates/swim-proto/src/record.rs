@@ -9,8 +9,10 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::time::Duration;
 
 use crate::hash::{HashDomain, hash64};
+use crate::later::LaterFields;
 use crate::limits::{METADATA_BYTES_MAX, NAME_BYTES_MAX, RECORD_BYTES_MAX};
 
 const FLAG_IPV6: u8 = 1;
@@ -73,7 +75,7 @@ pub struct RecordFields<'a> {
     pub name: &'a str,
     /// What its application says of it.
     pub metadata: &'a [u8],
-    /// Fields of later versions, unknown to us.
+    /// What stands behind the other fields, as it came: see [`later_fields`](Self::later_fields).
     pub later: &'a [u8],
 }
 
@@ -100,6 +102,11 @@ impl<'a> RecordFields<'a> {
         let name = parse_name(flags, &mut rest)?;
         let metadata = parse_metadata(flags, &mut rest)?;
         Ok(Self { address, versions, name, metadata, later: rest })
+    }
+
+    /// The later fields. Bytes that break their format are kept, but none is read from them.
+    pub fn later_fields(&self) -> LaterFields<'a> {
+        LaterFields::parse(self.later).unwrap_or_default()
     }
 
     /// Writes the record of these fields. An IPv4 address in IPv6's clothes (`::ffff:a.b.c.d`) is
@@ -286,6 +293,30 @@ impl Record {
     /// The fields.
     pub fn fields(&self) -> RecordFields<'_> {
         RecordFields::parse(self.as_bytes()).expect("a record is checked when it is made")
+    }
+
+    /// The bytes without the later fields. There is one way to write given fields, so two of them are
+    /// equal exactly where address, versions, name and metadata are: what users see of a member.
+    pub fn visible(&self) -> &[u8] {
+        let bytes = self.as_bytes();
+        &bytes[..bytes.len() - self.fields().later.len()]
+    }
+
+    /// For how long the member may be silent, zero if it does not say so.
+    pub fn patience(&self) -> Duration {
+        self.fields().later_fields().patience()
+    }
+
+    /// This record with another patience, in units of 100 ms, rounded up; up to 6,553.5 s. Zero takes
+    /// the field out, and all others stay as they are.
+    ///
+    /// # Errors
+    /// When the later fields leave no room for it, or break their format.
+    pub fn with_patience(&self, patience: Duration) -> Result<Self, RecordError> {
+        let fields = self.fields();
+        let later = LaterFields::parse(fields.later);
+        let later = later.ok_or(RecordError::NotCanonical("later fields"))?;
+        RecordFields { later: &later.with_patience(patience), ..fields }.build()
     }
 
     /// Where the member is reached; cheaper than all [`fields`](Self::fields).

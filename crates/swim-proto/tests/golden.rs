@@ -29,9 +29,10 @@ const fn held(incarnation: u64, state: State, record: u16) -> Held {
     Held { claim: Claim::new(Incarnation(incarnation), state), record }
 }
 
-/// The first of the four accusers that occur.
+/// The first of the five accusers that occur.
 fn accusers(count: usize) -> Accusers {
-    [FROM, TinyId(0), TinyId(u32::MAX), TinyId(0x3132_3334)].into_iter().take(count).collect()
+    let all = [FROM, TinyId(0), TinyId(u32::MAX), TinyId(0x3132_3334), TinyId(1)];
+    all.into_iter().take(count).collect()
 }
 
 fn suspect(subject: Subject, incarnation: u64, count: usize) -> Part<'static> {
@@ -183,6 +184,8 @@ fn w8_parts_have_their_bytes() {
             Part::Broadcast { origin: SHORT, key: 0x2122_2324_2526_2728, payload: b"" },
         ),
         ("broadcast of the most", Part::Broadcast { origin: SHORT, key: 0, payload: &[b'z'; 512] }),
+        ("suspect with 5 accusers", suspect(BY_SHORT, 1, 5)),
+        ("dead in full with 5 accusers", dead(BY_ID, 1, 5)),
     ];
     compare(PARTS, values, |name, value, bytes| {
         assert_eq!(part(&value), bytes, "{name}");
@@ -203,6 +206,11 @@ fn w7_records_have_their_bytes() {
     };
     let ipv6 = RecordFields { address: "[2001:db8::1]:2552".parse().unwrap(), ..base };
     let (name, metadata) = ("n".repeat(128), [b'm'; 512]);
+    let later = [
+        &[1, 2, 0xff, 0xff, 2, 4, 10, 0, 40, 0, 3, 4, 0x00, 0xf1, 0x53, 0x65, 4, 8][..],
+        &[0x24, 0x23, 0x22, 0x21, 0x34, 0x33, 0x32, 0x31, 5, 0, 251, 3, 0xaa, 0xbb, 0xcc],
+    ]
+    .concat();
     let values = vec![
         ("ipv4", RecordFields { address: "127.0.0.1:2552".parse().unwrap(), ..base }),
         ("ipv6", RecordFields { address: "[2001:db8::1]:65535".parse().unwrap(), ..base }),
@@ -222,6 +230,11 @@ fn w7_records_have_their_bytes() {
                 ..ipv6
             },
         ),
+        ("ipv4 with a patience", RecordFields { later: &[1, 2, 50, 0], ..base }),
+        (
+            "ipv6 with a name, all later fields that have a layout, and unknown ones",
+            RecordFields { name: "zoë", later: &later, ..ipv6 },
+        ),
     ];
     compare(RECORDS, values, |name, fields, bytes| {
         assert_eq!(fields.build().unwrap().as_bytes(), bytes, "{name}");
@@ -229,6 +242,25 @@ fn w7_records_have_their_bytes() {
         let record = Record::parse(&bytes).unwrap();
         assert_eq!((record.as_bytes(), record.address()), (&bytes[..], fields.address), "{name}");
     });
+}
+
+#[test]
+fn w7_later_fields_are_read_from_their_bytes() {
+    let read = |name: &str| {
+        let (_, bytes) = vectors(RECORDS).into_iter().find(|vector| vector.0 == name).unwrap();
+        let record = Record::parse(&bytes).unwrap();
+        let fields = record.fields().later_fields();
+        let tags: Vec<_> = fields.iter().map(|(tag, value)| (tag.0, value.len())).collect();
+        (record.patience().as_millis(), tags)
+    };
+    assert_eq!(read("ipv4"), (0, vec![]));
+    assert_eq!(read("ipv4 with a patience"), (5_000, vec![(1, 2)]));
+    let all = read("ipv6 with a name, all later fields that have a layout, and unknown ones");
+    assert_eq!(all, (6_553_500, vec![(1, 2), (2, 4), (3, 4), (4, 8), (5, 0), (251, 3)]));
+    for broken in ["ipv4 with later fields", "ipv6 with versions, name, metadata and later fields"]
+    {
+        assert_eq!(read(broken), (0, vec![]), "{broken}");
+    }
 }
 
 #[test]

@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::time::Duration;
+
 use quickcheck::{Arbitrary, Gen, quickcheck};
 use support::absurd;
 use support::any::{AnyDatagram, AnyPart, AnyReply, AnyRequest};
@@ -11,6 +13,7 @@ use support::wire::{
     FRAME_HEADER_BYTES, HEADER_BYTES, Read, Received, datagram, frame, seal_datagram, seal_frame,
     sealed_datagram, sealed_frame,
 };
+use swim_proto::limits::PATIENCE_UNIT;
 use swim_proto::{Datagram, DecodeError, Frame, Part, Record, RecordFields};
 
 use DecodeError::{Check, Malformed, TooShort, Version};
@@ -44,9 +47,19 @@ fn look<M>(length: usize, read: &Read<'_, M>) {
     assert!(taken + 2 * read.unknown as usize <= length, "what is read was there");
     for part in &read.parts {
         if let Part::Alive { record, .. } = part {
-            let _ = Record::parse(record).map(|record| record.fields().address);
+            let _ = Record::parse(record).map(|record| look_into(&record));
         }
     }
+}
+
+/// Reads all that a record says, which reaches no further than its bytes.
+fn look_into(record: &Record) {
+    let fields = record.fields();
+    let entries = fields.later_fields().iter();
+    let taken: usize = entries.map(|(_, value)| 2 + value.len()).sum();
+    assert!(taken == 0 || taken == fields.later.len(), "all entries are read, or none");
+    assert!(record.patience() <= PATIENCE_UNIT * u32::from(u16::MAX));
+    let _ = record.with_patience(Duration::MAX);
 }
 
 /// Flips that each byte is put through: every bit, and all of them.
@@ -116,6 +129,7 @@ fn a_liar_who_changes_a_byte_and_makes_the_check_right_does_no_harm() {
     for (_, whole) in vectors(RECORDS) {
         each_flip(&whole, |_, bytes| {
             if let Ok(record) = Record::parse(bytes) {
+                look_into(&record);
                 assert_eq!(record.fields().build(), Ok(record));
             }
         });
@@ -141,8 +155,12 @@ fn a_liar_who_cuts_and_makes_the_check_right_says_less_but_nothing_else() {
     }
     for (name, whole) in vectors(RECORDS) {
         let fields = RecordFields::parse(&whole).unwrap();
-        for end in 0..whole.len() - fields.later.len() {
+        let later_at = whole.len() - fields.later.len();
+        for end in 0..later_at {
             assert!(RecordFields::parse(&whole[..end]).is_err(), "{name} cut at {end}");
+        }
+        for end in later_at..whole.len() {
+            look_into(&Record::parse(&whole[..end]).unwrap());
         }
     }
 }

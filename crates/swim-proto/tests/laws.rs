@@ -4,6 +4,8 @@
 
 mod support;
 
+use std::time::Duration;
+
 use quickcheck::{TestResult, quickcheck};
 use support::any::{AnyClaim, AnyDatagram, AnyPart, AnyRecord, AnyReply, AnyRequest};
 use support::sizes;
@@ -13,11 +15,12 @@ use support::wire::{
 };
 use swim_proto::limits::{
     ACCUSERS_MAX, BROADCAST_BYTES_MAX, DATAGRAM_BYTES_MAX, DATAGRAM_BYTES_MIN, FRAME_BYTES_MAX,
-    RECORD_BYTES_MAX,
+    PATIENCE_UNIT, RECORD_BYTES_MAX,
 };
 use swim_proto::{
     Accusers, BucketDigests, BucketSet, Claim, Codec, Datagram, Fit, Frame, Held, Incarnation,
-    NodeId, Part, Record, Reply, Request, Seq, ShortId, State, StateNote, Subject, TinyId,
+    LaterFields, LaterTag, NodeId, Part, Record, RecordError, RecordFields, Reply, Request, Seq,
+    ShortId, State, StateNote, Subject, TinyId,
 };
 
 fn values(parts: &[AnyPart]) -> Vec<Part<'_>> {
@@ -49,6 +52,39 @@ quickcheck! {
         record.fields() == fields
             && record.address() == fields.address
             && Record::parse(record.as_bytes()) == Ok(record)
+    }
+
+    /// A record that leaves no room for it, or whose later fields break the format, stays as it is.
+    fn w7_another_patience_changes_nothing_else_of_a_record(record: AnyRecord, units: u16) -> bool {
+        let record = record.value().build().unwrap();
+        let patience = PATIENCE_UNIT * u32::from(units);
+        let before = LaterFields::parse(record.fields().later);
+        match (record.with_patience(patience), before) {
+            (Ok(patient), Some(before)) => {
+                let others = |fields: LaterFields<'_>| {
+                    let others = fields.iter().filter(|entry| entry.0 != LaterTag::PATIENCE);
+                    others.map(|(tag, value)| (tag, value.to_vec())).collect::<Vec<_>>()
+                };
+                patient.patience() == patience
+                    && patient.visible() == record.visible()
+                    && others(patient.fields().later_fields()) == others(before)
+                    && Record::parse(patient.as_bytes()) == Ok(patient)
+            }
+            (Err(RecordError::TooLong(_)), Some(_)) => record.as_bytes().len() > RECORD_BYTES_MAX - 4,
+            (Err(RecordError::NotCanonical(_)), None) => record.patience() == Duration::ZERO,
+            _ => false,
+        }
+    }
+
+    fn w7_records_are_the_same_to_users_exactly_where_all_but_their_later_fields_are(
+        a: AnyRecord,
+        b: AnyRecord,
+        later: bool
+    ) -> bool {
+        let (a, b) = (a.value(), b.value());
+        let b = if later { RecordFields { later: b.later, ..a } } else { b };
+        let same = RecordFields { later: &[], ..a } == RecordFields { later: &[], ..b };
+        (a.build().unwrap().visible() == b.build().unwrap().visible()) == same
     }
 
     fn everything_has_the_size_that_the_table_says(

@@ -6,7 +6,9 @@ use std::cell::OnceCell;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use quickcheck::{Arbitrary, Gen};
-use swim_proto::limits::{BROADCAST_BYTES_MAX, METADATA_BYTES_MAX, NAME_BYTES_MAX};
+use swim_proto::limits::{
+    ACCUSERS_MAX, BROADCAST_BYTES_MAX, LATER_BYTES_MIN, METADATA_BYTES_MAX, NAME_BYTES_MAX,
+};
 use swim_proto::{
     Accusers, BucketDigests, BucketSet, Claim, Datagram, Held, Incarnation, NodeId, Part,
     RecordFields, RefusalReason, Reply, Request, Seq, ShortId, State, StateNote, Subject, TinyId,
@@ -213,7 +215,7 @@ impl Arbitrary for AnyRecord {
         let (a, b) = (u8::arbitrary(g), u8::arbitrary(g));
         let versions = Versions { min: a.min(b), max: a.max(b) };
         let versions = if bool::arbitrary(g) { versions } else { Versions::default() };
-        let (metadata, later) = (bytes(g, METADATA_BYTES_MAX), bytes(g, 36));
+        let (metadata, later) = (bytes(g, METADATA_BYTES_MAX), later(g));
         Self { address: address(g), versions, name: name(g), metadata, later }
     }
 
@@ -253,6 +255,23 @@ fn bytes(g: &mut Gen, max: usize) -> Vec<u8> {
     (0..length.min(max)).map(|_| u8::arbitrary(g)).collect()
 }
 
+/// Any bytes, or entries as W7 has them.
+fn later(g: &mut Gen) -> Vec<u8> {
+    if bool::arbitrary(g) {
+        return bytes(g, LATER_BYTES_MIN);
+    }
+    let (mut entries, mut tag) = (Vec::new(), u8::arbitrary(g) % 3);
+    loop {
+        let value = bytes(g, 8);
+        if entries.len() + 2 + value.len() > LATER_BYTES_MIN {
+            return entries;
+        }
+        entries.extend([tag, value.len() as u8]);
+        entries.extend(value);
+        tag += 1 + u8::arbitrary(g) % 4;
+    }
+}
+
 fn address(g: &mut Gen) -> SocketAddr {
     let (v4, v6) = (Ipv4Addr::from(u32::arbitrary(g)), Ipv6Addr::from(u128::arbitrary(g)));
     let port = u16::arbitrary(g).max(1);
@@ -288,7 +307,7 @@ fn held(g: &mut Gen) -> Held {
 }
 
 fn accusers(g: &mut Gen, least: usize) -> Accusers {
-    let count = least + usize::arbitrary(g) % (5 - least);
+    let count = least + usize::arbitrary(g) % (ACCUSERS_MAX + 1 - least);
     let mut accusers = Accusers::new();
     while accusers.as_slice().len() < count {
         accusers.insert(tiny(g));
