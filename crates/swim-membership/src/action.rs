@@ -195,7 +195,7 @@ pub enum EventKind {
     Down(Death),
     /// It said goodbye.
     Left,
-    /// Its record changed.
+    /// Its record changed in what users see: address, versions, name or metadata.
     Updated,
     /// This node hears from nobody. The member is this node.
     Isolated,

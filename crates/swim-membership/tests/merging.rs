@@ -10,7 +10,7 @@ use support::{
 };
 use support::{ms, seconds, short};
 use swim_membership::{Ask, Config, EventKind, Profile, Source, Tell, Via, Who};
-use swim_proto::{Datagram, Incarnation, Part, Seq, State, Subject};
+use swim_proto::{Datagram, Incarnation, Part, RecordFields, Seq, State, Subject};
 
 #[test]
 fn m1_a_newer_claim_replaces_an_older_one_and_never_the_other_way_round() {
@@ -68,6 +68,29 @@ fn m1_a_new_address_alone_is_an_update() {
     bench.machine.handle_part(bench.now, source, &part);
     assert_eq!(events(&bench.drain()), [(id(2), EventKind::Updated)]);
     assert_eq!(bench.machine.address(bench.ix(2).unwrap()), address(9));
+}
+
+#[test]
+fn m1_a_change_of_later_fields_alone_is_kept_and_passed_on_but_is_no_update() {
+    let mut bench = Bench::of(2);
+    assert!(bench.machine.drain_changes(|_| ()));
+    let before = record(2, &[]);
+    for (incarnation, later) in [(2, &[1, 2, 50, 0][..]), (3, &[1, 2, 50, 0, 9, 1, 7]), (4, b"?")] {
+        let record = RecordFields { later, ..before.fields() }.build().unwrap();
+        let incarnation = Incarnation(incarnation);
+        let part = Part::Alive { id: id(2), incarnation, record: record.as_bytes() };
+        let source = Source { address: address(1), via: Via::Gossip };
+        bench.machine.handle_part(bench.now, source, &part);
+        let actions = bench.drain();
+        assert_eq!(events(&actions), []);
+        let ix = bench.ix(2).unwrap();
+        assert_eq!(told(&actions), [Who::Member(ix)]);
+        assert_eq!(bench.machine.part(Who::Member(ix)), Some(part));
+        let mut changed = Vec::new();
+        assert!(bench.machine.drain_changes(|id| changed.push(id)));
+        changed.dedup();
+        assert_eq!(changed, [id(2)]);
+    }
 }
 
 impl Arbitrary for Say {

@@ -152,6 +152,27 @@ fn r4_an_earlier_life_at_another_address_is_refuted_and_is_no_conflict() {
     assert_eq!(bench.machine.counters().conflicts, 0);
 }
 
+/// Else two tables could differ for ever: some hold this node's word, others that of its earlier life.
+#[test]
+fn r1_an_alive_of_oneself_with_other_later_fields_is_refuted_and_r4_is_no_conflict() {
+    let mut bench = Bench::of(2);
+    let earlier = record(LOCAL, &[]).with_patience(seconds(5)).unwrap();
+    for _ in 0..60 {
+        let own = bench.own_incarnation();
+        let (id, incarnation) = (id(LOCAL), Incarnation(own));
+        let part = Part::Alive { id, incarnation, record: earlier.as_bytes() };
+        let source = Source { address: address(1), via: Via::Gossip };
+        bench.machine.handle_part(bench.now, source, &part);
+        assert_eq!(bench.own_incarnation(), own + 1);
+        let part =
+            Part::Alive { id, incarnation: Incarnation(own + 2), record: earlier.as_bytes() };
+        bench.machine.handle_part(bench.now, source, &part);
+        bench.pass_with_acks(seconds(2), &[]);
+        assert_eq!(bench.own_incarnation(), own + 3);
+    }
+    assert_eq!(bench.machine.counters().conflicts, 0);
+}
+
 fn leaves(actions: &[Action]) -> Vec<(std::net::SocketAddr, Datagram<'static>)> {
     let sent = datagrams(actions).into_iter().map(|(to, message, _)| (to, message));
     sent.filter(|(_, message)| matches!(message, Datagram::Leave { .. })).collect()

@@ -263,6 +263,32 @@ fn j1_a_join_is_one_round_trip_as_long_as_the_table_fits_a_frame() {
     }
 }
 
+/// A node that asks itself under another address forgets that seed, though its later fields have
+/// changed since it answered. One that says something else to users is another process.
+#[test]
+fn j1_an_answer_by_ones_own_id_with_the_own_visible_fields_is_ones_own() {
+    let patient = record(0, &[]).with_patience(Duration::from_secs(5)).unwrap();
+    for (answer, is_own) in [(patient, true), (record(0, b"another"), false)] {
+        let mut net = Net::new(&[&table([0], &[])]);
+        net.nodes[0].join(net.now, &[address(7)]);
+        net.nodes[0].handle_timeout(net.now);
+        let asked = loop {
+            match net.nodes[0].poll_output() {
+                Output::Exchange { id, .. } => break id,
+                Output::Wait(_) => panic!("nobody is asked"),
+                _ => {}
+            }
+        };
+        let own = Part::Alive { id: id(0), incarnation: Incarnation(1), record: answer.as_bytes() };
+        let entries =
+            Reply::Entries { from: id(0), digest: 1, buckets: BucketSet::ALL, next: None };
+        let mut reply = frame(&Frame::Reply(entries), &[own]);
+        net.nodes[0].handle_reply(net.now, asked, Some(&mut reply));
+        // What is one's own is no news; another's word in one's own incarnation is refuted (R1).
+        assert_eq!(net.nodes[0].local().incarnation, Incarnation(if is_own { 1 } else { 2 }));
+    }
+}
+
 #[test]
 fn d3_a_table_that_misses_a_member_is_repaired_within_a_few_periods() {
     let (all, some) = (table(0..3, &[]), table(0..2, &[]));

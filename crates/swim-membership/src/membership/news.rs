@@ -151,7 +151,9 @@ impl Membership {
             return;
         }
         let replaces = self.record_replaces(ix, incarnation, &record);
-        let record_updated = replaces && record != *self.table.held(ix).record();
+        let held_record = self.table.held(ix).record();
+        let record_changed = replaces && record != *held_record;
+        let updated = record_changed && record.visible() != held_record.visible();
         if newer {
             self.set_claim(now, ix, claim, None);
         }
@@ -168,13 +170,13 @@ impl Membership {
             State::Left if newer => self.emit(ix, EventKind::Joined),
             _ => {}
         }
-        if record_updated {
+        if record_changed {
             self.on_changed(ix);
-            if self.table.held(ix).claim().state.is_present() && held.state != State::Left {
-                self.emit(ix, EventKind::Updated);
-            }
         }
-        if newer || record_updated {
+        if updated && self.table.held(ix).claim().state.is_present() && held.state != State::Left {
+            self.emit(ix, EventKind::Updated);
+        }
+        if newer || record_changed {
             self.tell_news(ix);
         }
         if !newer {

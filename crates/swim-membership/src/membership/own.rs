@@ -117,7 +117,9 @@ impl Membership {
             self.counters.records_bad += 1;
             return;
         };
-        if self.local.on_foreign_record(now, heard) {
+        // Later fields may be of an earlier life, and show nobody: refuted, but no sign of a conflict.
+        let foreign = record.visible() != self.local.record.visible();
+        if foreign && self.local.on_foreign_record(now, heard) {
             self.counters.conflicts += 1;
             self.emit_own(EventKind::Conflict { other: record.address() });
         }

@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use swim_membership::{Ask, Instant, Now, Who};
 use swim_proto::limits::FRAME_BYTES_MAX;
 use swim_proto::{
-    BucketSet, DecodeError, Frame, NodeId, Packet, Part, Parts, RecordFields, RefusalReason, Reply,
-    Request, Seq, ShortId, Versions,
+    BucketSet, DecodeError, Frame, NodeId, Packet, Part, Parts, Record, RecordFields,
+    RefusalReason, Reply, Request, Seq, ShortId, Versions,
 };
 
 use super::output::{Completion, ExchangeId, RequestId, SendId};
@@ -306,12 +306,13 @@ impl Node {
     }
 
     /// Whether what an answer says of this node is what it says itself: then it has asked itself.
-    /// Another process with its id has a record of its own.
+    /// Another process with its id has another address, name or metadata; the later fields may have
+    /// changed since this was said.
     fn is_own_word(&self, mut parts: Parts<'_>) -> bool {
         let local = self.membership.local();
         parts.any(|part| match part {
-            Ok(Part::Alive { id, record, .. }) => {
-                id == local.id && record == local.record.as_bytes()
+            Ok(Part::Alive { id, record, .. }) if id == local.id => {
+                Record::parse(record).is_ok_and(|record| record.visible() == local.record.visible())
             }
             _ => false,
         })
