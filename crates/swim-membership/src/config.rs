@@ -240,6 +240,9 @@ settings! {
     /// Whether time that this node has lost by standing still is held against nobody (S8). Default:
     /// yes.
     stall_guard: bool,
+    /// Whether a member announces how long it may be silent, and others give it that time to refute
+    /// (S10). Default: yes.
+    patience: bool,
     /// How long a suspicion lasts. Default: `Scaled`.
     suspicion_rule: SuspicionRule,
     /// How many relays are asked after the base time-out (P4). Default 3, range 0 to 16.
@@ -328,6 +331,7 @@ impl Config {
             isolation_guard: true,
             isolation_hold: ms(isolation_hold),
             stall_guard: true,
+            patience: true,
             suspicion_rule: SuspicionRule::default(),
             relays: 3,
             health_max: 8,
@@ -372,7 +376,7 @@ impl Default for Config {
 
 impl Builder {
     /// Switches off all that goes beyond SWIM and Lifeguard: a round of one's own, fixed time-outs,
-    /// no corroboration, no inquiries and no guards. For comparisons.
+    /// no corroboration, no inquiries, no patience and no guards. For comparisons.
     #[must_use]
     pub fn plain(self) -> Self {
         self.probe_order(ProbeOrder::RoundRobin)
@@ -384,6 +388,7 @@ impl Builder {
             .repeat_pings(false)
             .isolation_guard(false)
             .stall_guard(false)
+            .patience(false)
     }
 
     /// Checks that the values can work together.

@@ -28,6 +28,8 @@ pub struct Counters {
     pub unheard_full: u64,
     /// Times that this node stood still and let time be lost (S8).
     pub stalls: u64,
+    /// Times that this node announced another patience (S10).
+    pub patience_changes: u64,
     /// Suspects of which others were asked for word before the sentence (S9).
     pub inquiries: u64,
     /// Suspects beyond the 32 of a period for which that is done.
@@ -99,6 +101,7 @@ impl Counters {
             sentences_held,
             unheard_full,
             stalls,
+            patience_changes,
             inquiries,
             inquiries_full,
             suspicions_raised,

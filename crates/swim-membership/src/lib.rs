@@ -29,6 +29,7 @@ mod known_bug;
 mod local;
 mod membership;
 mod order;
+mod patience;
 mod probe;
 mod probe_times;
 mod relay;

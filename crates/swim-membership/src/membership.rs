@@ -6,6 +6,7 @@ mod kept;
 mod messages;
 mod news;
 mod own;
+mod pauses;
 mod repair;
 mod state;
 
@@ -13,6 +14,7 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
+use core::time::Duration;
 
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
@@ -34,6 +36,7 @@ use crate::known::Known;
 use crate::known_bug::KnownBug;
 use crate::local::Local;
 use crate::order::Order;
+use crate::patience::Patience;
 use crate::probe::{Probes, Purpose};
 use crate::relay::Relays;
 use crate::rtt::RoundTrips;
@@ -87,6 +90,8 @@ pub struct Membership {
     order: Order,
     clock: Clock,
     isolation: Isolation,
+    /// For how long this node may be silent (S10).
+    patience: Patience,
     trips: RoundTrips,
     /// How often those who came back from the dead of late did so; the deadline is when that is
     /// forgotten (S6).
@@ -152,6 +157,11 @@ impl Membership {
     ) -> Self {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
         let incarnation = saved.as_ref().map(|saved| saved.incarnation);
+        let patience = Patience::new(now, &config, Duration::ZERO);
+        let record = match config.patience() {
+            true => pauses::with_patience(record, patience.announced()),
+            false => record,
+        };
         let local = Local::new(id, id.short(tag).tiny(), record, incarnation);
         let keeping = Keeping::new(now, saved.as_ref());
         let addresses = saved.map_or_else(Vec::new, |saved| saved.addresses);
@@ -174,6 +184,7 @@ impl Membership {
             order: Order::new(config.probe_order()),
             clock: Clock::default(),
             isolation: Isolation::new(now),
+            patience,
             trips: RoundTrips::new(config.base_timeout()),
             returns: Deadlines::default(),
             grace_until: Instant::NEVER,
@@ -255,6 +266,7 @@ impl Membership {
             self.seeds.deadline(),
             self.known.deadline(),
             self.keeping.deadline(),
+            self.patience.deadline(),
             sync_at,
             heal_at,
         ]
@@ -284,6 +296,7 @@ impl Membership {
         self.on_period_due(now);
         while self.returns.pop_due(now).is_some() {}
         self.on_raise_due(now);
+        self.on_patience_due(now);
         self.on_seeds_due(now);
         self.on_repair_due(now);
         self.on_tombstones_due(now);

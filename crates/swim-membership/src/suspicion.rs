@@ -24,6 +24,8 @@ pub struct SuspicionTimes {
     pub max: Duration,
     /// How many confirmations bring it to the minimum, 0 to 4.
     pub confirmations: u32,
+    /// How long it lasts where nobody can confirm.
+    alone: Duration,
 }
 
 impl SuspicionTimes {
@@ -37,7 +39,7 @@ impl SuspicionTimes {
         };
         if config.suspicion_rule() == SuspicionRule::Fixed {
             let fixed = stretch(config.period() * config.suspicion_alpha());
-            return Self { min: fixed, max: fixed, confirmations: 0 };
+            return Self { min: fixed, max: fixed, confirmations: 0, alone: fixed };
         }
         let others = members.saturating_sub(1) / 2;
         let confirmations = config.confirmations().min(u32::try_from(others).unwrap_or(u32::MAX));
@@ -49,14 +51,27 @@ impl SuspicionTimes {
         let alpha_beta = config.suspicion_alpha() * config.suspicion_beta();
         let max = stretch(config.period() * alpha_beta).max(config.suspicion_min());
         let min = min.min(max);
-        Self { min, max, confirmations }
+        // Nobody could confirm, so the one accuser's word is given twice the time.
+        Self { min, max, confirmations, alone: (min * 2).min(max) }
+    }
+
+    /// The bounds for a member that may be silent for so long (S10): no less, except for what
+    /// [`patience_max`](Self::patience_max) says.
+    pub(crate) fn with_patience(self, config: &Config, patience: Duration) -> Self {
+        let patience = patience.min(self.patience_max(config));
+        Self { min: self.min.max(patience), alone: self.alone.max(patience), ..self }
+    }
+
+    /// The longest silence that a member is given: so a member that asks for more than is good has
+    /// little of it. Beyond the isolation hold an isolated node declares members dead (S5).
+    pub(crate) fn patience_max(&self, config: &Config) -> Duration {
+        (self.max / 2).min(config.isolation_hold().saturating_sub(config.period()))
     }
 
     /// The time-out after `confirmed` confirmations.
     pub fn timeout(&self, confirmed: u32) -> Duration {
         if self.confirmations == 0 {
-            // Nobody could confirm, so the one accuser's word is given twice the time.
-            return (self.min * 2).min(self.max);
+            return self.alone;
         }
         let of = LOG2_Q16[self.confirmations.min(4) as usize];
         let at = LOG2_Q16[confirmed.min(self.confirmations).min(4) as usize];
@@ -230,6 +245,36 @@ mod tests {
     fn s3_in_a_cluster_of_two_the_one_accuser_waits_twice_the_minimum() {
         let times = times_among(2);
         assert_eq!(times.timeout(0), Duration::from_secs(8));
+    }
+
+    #[test]
+    fn s10_a_patience_raises_the_minimum_up_to_half_the_maximum_and_below_the_isolation_hold() {
+        let config = Config::preset(Profile::Lan);
+        let seconds = |members, returns, patience| {
+            let times = SuspicionTimes::new(&config, members, returns);
+            let times = times.with_patience(&config, Duration::from_secs(patience));
+            assert_eq!(times.max, SuspicionTimes::new(&config, members, 0).max);
+            (times.min.as_secs(), times.timeout(times.confirmations).as_secs())
+        };
+        assert_eq!(seconds(10, 0, 3), (4, 4), "less than the minimum");
+        assert_eq!(seconds(10, 0, 7), (7, 7));
+        assert_eq!(seconds(10, 0, 6_553), (12, 12), "half of the maximum of 24 s");
+        assert_eq!(seconds(1_000, 0, 6_553), (19, 19), "below the hold of 20 s");
+        assert_eq!(
+            seconds(10, 1, 7),
+            (8, 8),
+            "who came back has twice the minimum, not the patience"
+        );
+        assert_eq!(seconds(10, 1, 9), (9, 9));
+    }
+
+    #[test]
+    fn s10_in_a_cluster_of_two_the_one_accuser_waits_for_the_patience_once() {
+        let config = Config::preset(Profile::Lan);
+        for (patience, lasts) in [(0, 8), (6, 8), (10, 10), (6_553, 12)] {
+            let times = times_among(2).with_patience(&config, Duration::from_secs(patience));
+            assert_eq!(times.timeout(0), Duration::from_secs(lasts));
+        }
     }
 
     #[test]

@@ -21,6 +21,7 @@ impl Membership {
     /// Application messages are not for this layer.
     pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, message: &Datagram<'_>) {
         self.isolation.on_spoken(now, self.config.period());
+        self.patience.on_heard(now);
         if self.local.state == State::Left {
             if let Datagram::LeaveAck { seq } = *message {
                 self.on_leave_ack(seq);
@@ -103,6 +104,9 @@ impl Membership {
         let own = self.local.claim();
         if held.claim.supersedes(own) {
             self.on_accusation(now, held.claim.incarnation, INCARNATION_JUMP_MAX);
+            if held.claim.state != State::Alive {
+                self.on_suspected(now);
+            }
         }
         held.claim != self.local.claim() || held.record != self.local.record.hash() as u16
     }

@@ -52,7 +52,11 @@ fn reach_of(source: Source) -> u64 {
 impl Membership {
     /// A claim about this node that came from a peer and is not its own word (R1).
     pub(super) fn on_accused(&mut self, now: Instant, source: Source, heard: Incarnation) {
+        let accused = heard >= self.local.incarnation;
         self.on_accusation(now, heard, reach_of(source));
+        if accused {
+            self.on_suspected(now);
+        }
         let answers = self.config.corrections() && source.via.peer().is_none();
         if answers && heard < self.local.incarnation {
             // An accuser may be in touch for a moment only, and is to hear of the refutation in it.

@@ -1,0 +1,256 @@
+//! How long this node may be silent, as its record says (S10).
+//!
+//! A process pauses: its garbage is collected, its machine is moved, it gets no CPU. One that has
+//! paused will pause again, as long or a little longer. So the longest pause of the last hour, with
+//! a margin, is announced in the record, and others give the node that time to refute.
+
+use core::time::Duration;
+
+use crate::config::Config;
+use crate::time::Instant;
+
+/// For how long a pause is remembered at least; a stretch longer at most.
+const STRETCHES: usize = 7;
+const STRETCH: Duration = Duration::from_secs(600);
+/// What is announced is a multiple of this, so that pauses that grow by little change no record.
+const STEP: Duration = Duration::from_millis(500);
+
+/// The last time that nothing came from anybody for long.
+#[derive(Clone, Copy, Debug)]
+struct Silence {
+    length: Duration,
+    ended_at: Instant,
+}
+
+/// The pauses of this node, and what it announces because of them.
+#[derive(Clone, Debug)]
+pub(crate) struct Patience {
+    period: Duration,
+    /// What every member is given anyway: the suspicion minimum.
+    min: Duration,
+    /// The longest pauses of the last stretches of time, this one first.
+    longest: [Duration; STRETCHES],
+    /// When the next stretch begins. Never while no pause is remembered.
+    turn_at: Instant,
+    /// How long the application says that it pauses.
+    expected: Duration,
+    /// What the record says. Zero: nothing.
+    announced: Duration,
+    /// When anything came from anybody.
+    heard_at: Option<Instant>,
+    silence: Option<Silence>,
+}
+
+impl Patience {
+    /// With the longest pause of the life before, which counts as one of now.
+    pub(crate) fn new(now: Instant, config: &Config, saved: Duration) -> Self {
+        let mut patience = Self {
+            period: config.period(),
+            min: config.suspicion_min(),
+            longest: [Duration::ZERO; STRETCHES],
+            turn_at: Instant::NEVER,
+            expected: Duration::ZERO,
+            announced: Duration::ZERO,
+            heard_at: None,
+            silence: None,
+        };
+        patience.on_pause(now, saved, Duration::MAX);
+        patience.announced = patience.wanted();
+        patience
+    }
+
+    /// What the record is to say.
+    pub(crate) fn announced(&self) -> Duration {
+        self.announced
+    }
+
+    /// The longest pause that is remembered: to be kept over a restart.
+    pub(crate) fn longest(&self) -> Duration {
+        self.longest.into_iter().max().unwrap_or_default()
+    }
+
+    /// This node was woken so much later than it had asked, which is a stall (S8). It may have stood
+    /// still for longer: from when something came the last time, but not for more than a period, nor
+    /// twice as long. No member is given more than `max`.
+    pub(crate) fn on_late(&mut self, now: Instant, late: Duration, max: Duration) {
+        let silent = self.heard_at.map_or(Duration::MAX, |at| now - at);
+        self.on_pause(now, silent.clamp(late, late + late.min(self.period)), max);
+    }
+
+    /// Anything has come.
+    pub(crate) fn on_heard(&mut self, now: Instant) {
+        let length = self.heard_at.map_or(Duration::ZERO, |at| now - at);
+        if length >= self.silence_min() {
+            self.silence = Some(Silence { length, ended_at: now });
+        }
+        self.heard_at = Some(now);
+    }
+
+    /// This node finds itself suspected. If nothing has come from anybody just before, nothing went
+    /// out either: its timers ran, but it was silent.
+    pub(crate) fn on_suspected(&mut self, now: Instant, max: Duration) {
+        if let Some(silence) = self.silence.take()
+            && now - silence.ended_at <= self.silence_min()
+        {
+            self.on_pause(now, silence.length, max);
+        }
+    }
+
+    /// A member is probed once a period, so a shorter silence is none.
+    fn silence_min(&self) -> Duration {
+        self.period * 3 / 2
+    }
+
+    /// A pause that is short costs nothing, and no patience bridges one that is too long: they are not
+    /// spoken of.
+    fn on_pause(&mut self, now: Instant, length: Duration, max: Duration) {
+        if self.patience_for(length) <= self.min || length + self.period > max {
+            return;
+        }
+        self.on_deadline(now);
+        self.longest[0] = self.longest[0].max(length);
+        if self.turn_at == Instant::NEVER {
+            self.turn_at = now + STRETCH;
+        }
+    }
+
+    /// When the oldest pauses are forgotten.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.turn_at
+    }
+
+    /// Forgets pauses that are over an hour old.
+    pub(crate) fn on_deadline(&mut self, now: Instant) {
+        while now >= self.turn_at {
+            self.longest.rotate_right(1);
+            self.longest[0] = Duration::ZERO;
+            let none = self.longest() == Duration::ZERO;
+            self.turn_at = if none { Instant::NEVER } else { self.turn_at + STRETCH };
+        }
+    }
+
+    /// What the record is to say from now on, if it is to say something else. It rises with a pause,
+    /// at once, and falls with a stretch of ten minutes that is forgotten.
+    pub(crate) fn change(&mut self) -> Option<Duration> {
+        let wanted = self.wanted();
+        let before = core::mem::replace(&mut self.announced, wanted);
+        (wanted != before).then_some(wanted)
+    }
+
+    /// Nothing for a node that does not pause for longer than any may.
+    fn wanted(&self) -> Duration {
+        let patience = self.patience_for(self.longest().max(self.expected));
+        if patience > self.min { patience } else { Duration::ZERO }
+    }
+
+    /// The time that a node should be given that pauses for so long; none for one that does not. The
+    /// next pause may be longer, those who wait pause themselves, and a refutation needs about a
+    /// period to reach them.
+    fn patience_for(&self, pause: Duration) -> Duration {
+        if pause.is_zero() {
+            return Duration::ZERO;
+        }
+        let whole = pause.saturating_add(pause / 2).saturating_add(self.period);
+        let steps = whole.as_micros().div_ceil(STEP.as_micros());
+        STEP.saturating_mul(u32::try_from(steps).unwrap_or(u32::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    /// That of `lan` among few.
+    const MAX: Duration = Duration::from_secs(12);
+
+    fn at(seconds: u64) -> Instant {
+        Instant::ZERO + Duration::from_secs(seconds)
+    }
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    fn patience() -> Patience {
+        Patience::new(at(0), &Config::default(), Duration::ZERO)
+    }
+
+    /// What is announced after a pause of so many milliseconds.
+    fn after(pause: u64) -> u128 {
+        let mut patience = patience();
+        patience.on_pause(at(0), ms(pause), MAX);
+        patience.change().map_or(0, |announced| announced.as_millis())
+    }
+
+    #[test]
+    fn s10_a_pause_is_announced_with_half_of_it_and_a_period_more_in_half_seconds() {
+        assert_eq!(after(2_000), 0, "4 s is what every member is given");
+        assert_eq!(after(2_001), 4_500);
+        assert_eq!(after(5_000), 8_500);
+        assert_eq!(after(8_000), 13_000);
+        assert_eq!(after(11_000), 17_500);
+        assert_eq!(after(11_001), 0, "no patience bridges it");
+    }
+
+    #[test]
+    fn s10_a_late_node_may_have_paused_since_something_came_but_no_more_than_a_period_longer() {
+        for (heard, late, paused) in [
+            (None, 5_000, 6_000),
+            (Some(94_000), 5_000, 6_000),
+            (Some(94_500), 5_000, 5_500),
+            (Some(100_000), 5_000, 5_000),
+            (Some(90_000), 1_200, 2_200),
+            (Some(90_000), 900, 0),
+        ] {
+            let mut patience = patience();
+            patience.heard_at = heard.map(|heard| Instant::ZERO + ms(heard));
+            patience.on_late(at(100), ms(late), MAX);
+            assert_eq!(patience.longest(), ms(paused));
+        }
+    }
+
+    #[test]
+    fn s10_a_silence_counts_where_the_node_finds_itself_suspected_soon_after() {
+        for (suspected_at, announced) in
+            [(105, Some(ms(8_500))), (106, Some(ms(8_500))), (107, None)]
+        {
+            let mut patience = patience();
+            patience.on_heard(at(100));
+            patience.on_heard(at(105));
+            assert_eq!(patience.change(), None, "the others may have been silent");
+            patience.on_suspected(at(suspected_at), MAX);
+            assert_eq!(patience.change(), announced);
+        }
+    }
+
+    #[test]
+    fn s10_it_is_raised_at_once_and_lowered_when_the_hour_is_over() {
+        let mut patience = patience();
+        patience.on_pause(at(10), ms(5_000), MAX);
+        assert_eq!(patience.change(), Some(ms(8_500)));
+        patience.on_pause(at(11), ms(8_000), MAX);
+        assert_eq!(patience.change(), Some(ms(13_000)));
+        patience.on_pause(at(12), ms(7_000), MAX);
+        assert_eq!(patience.change(), None);
+        patience.on_pause(at(1_900), ms(5_000), MAX);
+        let mut told = Vec::new();
+        while patience.deadline() != Instant::NEVER {
+            let now = patience.deadline();
+            patience.on_deadline(now);
+            told.extend(patience.change().map(|to| (now, to.as_millis())));
+        }
+        assert_eq!(told, [(at(4_210), 8_500), (at(6_010), 0)], "an hour, and ten minutes at most");
+    }
+
+    #[test]
+    fn s10_what_was_saved_is_announced_from_the_start_and_forgotten_after_an_hour() {
+        let begun = |saved| Patience::new(at(0), &Config::default(), ms(saved));
+        assert_eq!(begun(1_000).announced(), Duration::ZERO);
+        let mut patience = begun(5_000);
+        assert_eq!(patience.announced(), ms(8_500));
+        patience.on_deadline(at(4_200));
+        assert_eq!(patience.change(), Some(Duration::ZERO));
+        assert_eq!(patience.deadline(), Instant::NEVER);
+    }
+}
