@@ -36,6 +36,8 @@ pub(crate) enum Variant {
     NoIsolationGuard,
     /// Ours, but whoever stood still goes on as if it had not.
     NoStallGuard,
+    /// Ours, but nobody says for how long it may be silent, and all are given the same time.
+    NoPatience,
     /// Ours, but tables are compared at intervals only.
     NoDigest,
 }
@@ -46,7 +48,7 @@ impl Variant {
         [Self::Swim, Self::Lifeguard, Self::Memberlist, Self::Swimmer];
 
     /// Ours, and what it is without each of its additions.
-    pub(crate) const ABLATIONS: [Self; 8] = [
+    pub(crate) const ABLATIONS: [Self; 9] = [
         Self::Swimmer,
         Self::NoRotation,
         Self::NoCorroboration,
@@ -54,6 +56,7 @@ impl Variant {
         Self::NoInquiry,
         Self::NoIsolationGuard,
         Self::NoStallGuard,
+        Self::NoPatience,
         Self::NoDigest,
     ];
 
@@ -110,6 +113,7 @@ impl Variant {
             Self::NoInquiry => ours().inquiry(false),
             Self::NoIsolationGuard => ours().isolation_guard(false),
             Self::NoStallGuard => ours().stall_guard(false),
+            Self::NoPatience => ours().patience(false),
             Self::NoDigest => ours().digest(false),
         }
     }
@@ -126,6 +130,7 @@ impl Variant {
             Self::NoInquiry => "no-inquiry",
             Self::NoIsolationGuard => "no-isolation-guard",
             Self::NoStallGuard => "no-stall-guard",
+            Self::NoPatience => "no-patience",
             Self::NoDigest => "no-digest",
         }
     }
