@@ -1,4 +1,4 @@
-//! What is kept over a restart, and when it is written (R5, R6).
+//! What is kept over a restart, and when it is written (R5, R6, S10).
 
 use alloc::vec::Vec;
 use core::net::SocketAddr;
@@ -22,12 +22,14 @@ pub struct SavedState {
     pub incarnation: Incarnation,
     /// Where members were last: addresses to contact, which claim nothing.
     pub addresses: Vec<SocketAddr>,
+    /// The longest pause of the last hour (S10). Zero: none that had to be announced.
+    pub pause: Duration,
 }
 
 impl Default for SavedState {
     /// What a first life begins with.
     fn default() -> Self {
-        Self { incarnation: Incarnation::FIRST, addresses: Vec::new() }
+        Self { incarnation: Incarnation::FIRST, addresses: Vec::new(), pause: Duration::ZERO }
     }
 }
 
@@ -37,9 +39,9 @@ pub(crate) struct Keeping {
     on: bool,
     /// What was asked to be written and is not answered yet.
     writing: Option<SavedState>,
-    /// The addresses that were written last.
-    kept: Vec<SocketAddr>,
-    /// Whether members have changed since.
+    /// The addresses and the pause that were written last.
+    kept: (Vec<SocketAddr>, Duration),
+    /// Whether members or the pause have changed since.
     changed: bool,
     /// Not before, unless a number is needed.
     write_at: Instant,
@@ -64,7 +66,7 @@ impl Keeping {
         Self {
             on: saved.is_some(),
             writing: None,
-            kept: saved.map_or_else(Vec::new, |saved| saved.addresses.clone()),
+            kept: saved.map(|saved| (saved.addresses.clone(), saved.pause)).unwrap_or_default(),
             changed: false,
             write_at: now + FIRST_AFTER,
             failing: false,
@@ -75,7 +77,7 @@ impl Keeping {
         self.on
     }
 
-    /// A member has come, gone or moved.
+    /// A member has come, gone or moved; or this node has paused for longer, or not for long.
     pub(crate) fn on_changed(&mut self) {
         self.changed = self.on;
     }
@@ -95,10 +97,10 @@ impl Keeping {
     }
 
     /// The time to write has come: returns whether there is reason to, given what there would be.
-    pub(crate) fn on_deadline(&mut self, now: Instant, addresses: &[SocketAddr]) -> bool {
+    pub(crate) fn on_deadline(&mut self, now: Instant, state: &SavedState) -> bool {
         self.changed = false;
         self.write_at = now + INTERVAL;
-        self.failing || addresses != self.kept
+        self.failing || state.addresses != self.kept.0 || state.pause != self.kept.1
     }
 
     pub(crate) fn start_write(&mut self, state: SavedState) {
@@ -109,7 +111,7 @@ impl Keeping {
         let Some(state) = self.writing.take() else { return Written::Unasked };
         let failed_before = core::mem::replace(&mut self.failing, !succeeded);
         if succeeded {
-            self.kept = state.addresses;
+            self.kept = (state.addresses, state.pause);
             return Written::Kept(state.incarnation);
         }
         self.write_at = now + INTERVAL;

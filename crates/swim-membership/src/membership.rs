@@ -157,11 +157,8 @@ impl Membership {
     ) -> Self {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
         let incarnation = saved.as_ref().map(|saved| saved.incarnation);
-        let patience = Patience::new(now, &config, Duration::ZERO);
-        let record = match config.patience() {
-            true => pauses::with_patience(record, patience.announced()),
-            false => record,
-        };
+        let pause = saved.as_ref().map_or(Duration::ZERO, |saved| saved.pause);
+        let (patience, record) = pauses::first_patience(now, &config, pause, record);
         let local = Local::new(id, id.short(tag).tiny(), record, incarnation);
         let keeping = Keeping::new(now, saved.as_ref());
         let addresses = saved.map_or_else(Vec::new, |saved| saved.addresses);

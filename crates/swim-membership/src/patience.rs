@@ -108,6 +108,8 @@ impl Patience {
             return;
         }
         self.on_deadline(now);
+        // In whole milliseconds, as it is kept over a restart.
+        let length = Duration::from_millis(length.as_micros().div_ceil(1_000) as u64);
         self.longest[0] = self.longest[0].max(length);
         if self.turn_at == Instant::NEVER {
             self.turn_at = now + STRETCH;

@@ -23,7 +23,8 @@ fn bench(saved: SavedState) -> Bench {
 
 fn after(incarnation: u64, addresses: &[u8]) -> Bench {
     let addresses = addresses.iter().map(|&n| address(n)).collect();
-    bench(SavedState { incarnation: Incarnation(incarnation), addresses })
+    let incarnation = Incarnation(incarnation);
+    bench(SavedState { incarnation, addresses, ..SavedState::default() })
 }
 
 fn writes(actions: &[Action]) -> Vec<SavedState> {
@@ -255,4 +256,31 @@ fn e5_whoever_was_known_before_and_not_met_is_tried_by_healing_for_a_day() {
     bench.pass_with_acks(seconds(24 * 3_600), &[]);
     let asks = exchanges(&bench.pass_with_acks(seconds(600), &[]));
     assert!(asks.iter().all(|(to, _)| *to != address(60)));
+}
+
+#[test]
+fn s10_the_longest_pause_is_kept_and_announced_from_the_first_word_of_the_next_life() {
+    let mut first = bench(SavedState::default());
+    keep(&mut first);
+    (1..=5).for_each(|n| first.hear(Say::Alive(n, 1)));
+    let _ = writes(&first.pass_with_acks(seconds(3), &[]));
+    assert!(!first.machine.handle_persisted(first.now, true));
+    first.now = first.machine.deadline() + seconds(5);
+    let _ = first.machine.handle_lateness(first.now, seconds(5));
+    let announced = first.machine.local_record().patience();
+    assert!(announced > seconds(5));
+    let writes_after = writes(&first.pass_with_acks(seconds(20), &[]));
+    assert_eq!(writes_after.len(), 1, "at the next snapshot");
+    let kept = writes_after[0].clone();
+    assert!(kept.pause >= seconds(5) && kept.addresses.len() == 5, "{kept:?}");
+    assert!(!first.machine.handle_persisted(first.now, true));
+    assert!(
+        writes(&first.pass_with_acks(seconds(60), &[])).is_empty(),
+        "nothing has changed since"
+    );
+
+    let mut second = bench(kept.clone());
+    assert_eq!(second.machine.local_record().patience(), announced);
+    assert_eq!(second.own_incarnation(), kept.incarnation.0, "it is no change of the record");
+    assert_eq!(keep(&mut second).pause, kept.pause);
 }

@@ -1,10 +1,11 @@
-//! What is kept over a restart: numbers ahead of use, and where the others are (R5, R6, J2).
+//! What is kept over a restart: numbers ahead of use, where the others are, and the longest pause (R5,
+//! R6, J2, S10).
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
-use swim_proto::State;
+use swim_proto::{Incarnation, State};
 
 use super::Membership;
 use crate::action::Action;
@@ -19,8 +20,8 @@ impl Membership {
         if self.keeping.is_free()
             && let Some(incarnation) = self.local.reserved.end_for(self.local.number())
         {
-            let addresses = self.addresses_to_keep();
-            self.start_write(SavedState { incarnation, addresses });
+            let state = self.state_with(incarnation);
+            self.start_write(state);
         }
     }
 
@@ -29,7 +30,7 @@ impl Membership {
             return;
         }
         let Some(state) = self.state_to_save() else { return };
-        if self.keeping.on_deadline(now, &state.addresses) {
+        if self.keeping.on_deadline(now, &state) {
             self.start_write(state);
         }
     }
@@ -44,7 +45,12 @@ impl Membership {
     pub fn state_to_save(&self) -> Option<SavedState> {
         let reserved = self.local.reserved;
         let incarnation = reserved.end_for(self.local.number()).or(reserved.end())?;
-        Some(SavedState { incarnation, addresses: self.addresses_to_keep() })
+        Some(self.state_with(incarnation))
+    }
+
+    fn state_with(&self, incarnation: Incarnation) -> SavedState {
+        let pause = self.patience.longest();
+        SavedState { incarnation, addresses: self.addresses_to_keep(), pause }
     }
 
     /// A write that was asked for has ended. Returns whether it is to be said that it failed: the

@@ -5,6 +5,8 @@ use core::time::Duration;
 use swim_proto::{Record, State};
 
 use super::Membership;
+use crate::config::Config;
+use crate::patience::Patience;
 use crate::suspicion::SuspicionTimes;
 use crate::table::MemberIx;
 use crate::time::Instant;
@@ -40,6 +42,7 @@ impl Membership {
     fn announce_patience(&mut self) {
         if let Some(patience) = self.patience.change() {
             self.counters.patience_changes += 1;
+            self.keeping.on_changed();
             self.set_record(with_patience(self.local.record.clone(), patience));
         }
     }
@@ -58,8 +61,23 @@ impl Membership {
     }
 }
 
+/// What a life begins with after one that has paused for so long: it says so from its first word on.
+pub(super) fn first_patience(
+    now: Instant,
+    config: &Config,
+    pause: Duration,
+    record: Record,
+) -> (Patience, Record) {
+    if !config.patience() {
+        return (Patience::new(now, config, Duration::ZERO), record);
+    }
+    let patience = Patience::new(now, config, pause);
+    let record = with_patience(record, patience.announced());
+    (patience, record)
+}
+
 /// The record with this patience. One without room for it, or with later fields that cannot be read,
 /// stays as it is.
-pub(super) fn with_patience(record: Record, patience: Duration) -> Record {
+fn with_patience(record: Record, patience: Duration) -> Record {
     record.with_patience(patience).unwrap_or(record)
 }

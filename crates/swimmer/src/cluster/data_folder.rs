@@ -8,6 +8,7 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use swim_membership::SavedState;
 use swim_proto::{ClusterTag, Incarnation, NodeId};
@@ -124,11 +125,11 @@ impl DataFolder {
     }
 }
 
-/// What of a saved state is this node's: under another key it has another number, and in another
-/// cluster the others are not at those addresses.
+/// What of a saved state is this node's: under another key it has another number, and other pauses; in
+/// another cluster the others are not at those addresses.
 fn of(owner: Owner, (saved_by, mut state): (Owner, SavedState)) -> SavedState {
     if saved_by.id != owner.id {
-        state.incarnation = Incarnation::FIRST;
+        (state.incarnation, state.pause) = (Incarnation::FIRST, Duration::ZERO);
     }
     if saved_by.cluster != owner.cluster {
         state.addresses.clear();
@@ -234,7 +235,7 @@ mod tests {
 
     fn state() -> SavedState {
         let addresses = vec!["127.0.0.1:2552".parse().unwrap(), "[::1]:7".parse().unwrap()];
-        SavedState { incarnation: Incarnation(129), addresses }
+        SavedState { incarnation: Incarnation(129), addresses, pause: Duration::from_secs(5) }
     }
 
     /// A folder in which a node has saved its state, and the bytes of that.
@@ -320,7 +321,8 @@ mod tests {
         drop(open);
         fs::remove_file(folder.path().join(KEY_FILE)).unwrap();
         let (_open, found) = DataFolder::open(folder.path(), CLUSTER).unwrap();
-        assert_eq!(found, SavedState { incarnation: Incarnation::FIRST, ..state() });
+        let (incarnation, pause) = (Incarnation::FIRST, Duration::ZERO);
+        assert_eq!(found, SavedState { incarnation, pause, ..state() });
     }
 
     #[test]

@@ -2,19 +2,25 @@
 //!
 //! ```text
 //! magic 8 | version 1 | length of what follows the check 4 | check 4 |
-//! id 16 | cluster tag 8 | incarnation 8 | count 2 | count addresses of family 1, host 4 or 16, port 2
+//! id 16 | cluster tag 8 | incarnation 8 | [pause 4] |
+//! count 2 | count addresses of family 1, host 4 or 16, port 2
 //! ```
 //!
-//! Integers are little-endian, but for the bytes of an address. The check is the CRC-32 of all bytes
-//! but itself: whatever is cut off or damaged in it is found.
+//! Version 2 has the longest pause, in milliseconds and not 0. A node that does not pause writes
+//! version 1, which earlier programs read too. Integers are little-endian, except for the bytes of an
+//! address. The check is the CRC-32 of all bytes except itself: whatever is cut off or damaged in it is
+//! found.
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use swim_membership::SavedState;
 use swim_proto::{ClusterTag, Incarnation, NodeId};
 
 const MAGIC: &[u8; 8] = b"swimsnap";
+/// Without and with a pause.
 const VERSION: u8 = 1;
+const VERSION_PAUSE: u8 = 2;
 const HEAD_BYTES: usize = 17;
 /// A longer file is none of ours: 1,024 addresses take less.
 pub(super) const BYTES_MAX: usize = 32 * 1_024;
@@ -34,6 +40,10 @@ pub(super) fn encode(owner: Owner, state: &SavedState) -> Vec<u8> {
     body.extend_from_slice(owner.id.as_bytes());
     body.extend_from_slice(&owner.cluster.0.to_le_bytes());
     body.extend_from_slice(&state.incarnation.0.to_le_bytes());
+    let pause = u32::try_from(state.pause.as_millis()).unwrap_or(u32::MAX);
+    if pause > 0 {
+        body.extend_from_slice(&pause.to_le_bytes());
+    }
     let count = u16::try_from(state.addresses.len()).unwrap_or(u16::MAX);
     body.extend_from_slice(&count.to_le_bytes());
     for address in &state.addresses[..usize::from(count)] {
@@ -51,7 +61,7 @@ pub(super) fn encode(owner: Owner, state: &SavedState) -> Vec<u8> {
     }
     let mut bytes = Vec::with_capacity(HEAD_BYTES + body.len());
     bytes.extend_from_slice(MAGIC);
-    bytes.push(VERSION);
+    bytes.push(if pause > 0 { VERSION_PAUSE } else { VERSION });
     bytes.extend_from_slice(&(body.len() as u32).to_le_bytes());
     bytes.extend_from_slice(&check(&bytes, &body).to_le_bytes());
     bytes.extend_from_slice(&body);
@@ -72,9 +82,9 @@ pub(super) fn decode(bytes: &[u8]) -> Result<(Owner, SavedState), String> {
         return Err("it does not begin as a snapshot does".into());
     }
     let [version] = reader.array()?;
-    if version != VERSION {
+    if version != VERSION && version != VERSION_PAUSE {
         return Err(format!(
-            "it is of version {version}, and this program reads version {VERSION}"
+            "it is of version {version}, and this program reads versions {VERSION} and {VERSION_PAUSE}"
         ));
     }
     let length = u32::from_le_bytes(reader.array()?) as usize;
@@ -86,23 +96,28 @@ pub(super) fn decode(bytes: &[u8]) -> Result<(Owner, SavedState), String> {
     if check(&bytes[..HEAD_BYTES - 4], reader.0) != expected {
         return Err("its check does not match".into());
     }
-    decode_body(reader)
+    decode_body(version, reader)
 }
 
 /// Even where the check matches, nothing is taken that [`encode`] does not write.
-fn decode_body(mut reader: Reader<'_>) -> Result<(Owner, SavedState), String> {
+fn decode_body(version: u8, mut reader: Reader<'_>) -> Result<(Owner, SavedState), String> {
     let id = NodeId::from_bytes(reader.array()?);
     let cluster = ClusterTag(u64::from_le_bytes(reader.array()?));
     let incarnation = Incarnation(u64::from_le_bytes(reader.array()?));
     if incarnation < Incarnation::FIRST {
         return Err("it has no incarnation".into());
     }
+    let pause = if version == VERSION { 0 } else { u32::from_le_bytes(reader.array()?) };
+    if version == VERSION_PAUSE && pause == 0 {
+        return Err("it has no pause".into());
+    }
+    let pause = Duration::from_millis(pause.into());
     let count = u16::from_le_bytes(reader.array()?);
     let addresses = (0..count).map(|_| reader.address()).collect::<Result<_, _>>()?;
     if !reader.0.is_empty() {
         return Err("something follows its last address".into());
     }
-    Ok((Owner { id, cluster }, SavedState { incarnation, addresses }))
+    Ok((Owner { id, cluster }, SavedState { incarnation, addresses, pause }))
 }
 
 struct Reader<'a>(&'a [u8]);
@@ -137,13 +152,24 @@ pub(super) mod tests {
         let owner = Owner { id: NodeId::from_bytes([7; 16]), cluster: ClusterTag(9) };
         let addresses = ["127.0.0.1:2552", "[2001:db8::1]:7946", "10.1.2.3:1"];
         let addresses = addresses.map(|address| address.parse().unwrap()).to_vec();
-        (owner, SavedState { incarnation: Incarnation(65), addresses })
+        (owner, SavedState { incarnation: Incarnation(65), addresses, pause: Duration::ZERO })
+    }
+
+    /// Without and with a pause.
+    fn examples() -> [(Owner, SavedState); 2] {
+        let (owner, state) = example();
+        [
+            (owner, state.clone()),
+            (owner, SavedState { pause: Duration::from_millis(5_123), ..state }),
+        ]
     }
 
     #[test]
     fn what_was_written_is_read() {
-        let (owner, state) = example();
-        assert_eq!(decode(&encode(owner, &state)), Ok((owner, state)));
+        for (owner, state) in examples() {
+            assert_eq!(decode(&encode(owner, &state)), Ok((owner, state)));
+        }
+        let (owner, _) = example();
         let first = SavedState::default();
         assert_eq!(decode(&encode(owner, &first)), Ok((owner, first)));
     }
@@ -152,6 +178,7 @@ pub(super) mod tests {
     fn the_most_that_is_kept_fits_the_file() {
         let (owner, mut state) = example();
         state.addresses = vec!["[2001:db8::1]:7946".parse().unwrap(); 1_024];
+        state.pause = Duration::MAX;
         assert!(encode(owner, &state).len() <= BYTES_MAX);
     }
 
@@ -159,7 +186,8 @@ pub(super) mod tests {
     fn the_bytes_are_those_of_version_1() {
         let owner = Owner { id: NodeId::from_bytes([0x11; 16]), cluster: ClusterTag(0x0807) };
         let addresses = vec!["127.0.0.1:2552".parse().unwrap()];
-        let bytes = encode(owner, &SavedState { incarnation: Incarnation(65), addresses });
+        let first = SavedState { incarnation: Incarnation(65), ..SavedState::default() };
+        let bytes = encode(owner, &SavedState { addresses, ..first });
         let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         let (head, body) = hex.split_at(2 * HEAD_BYTES);
         assert_eq!(head, "7377696d736e617001290000006fd3bcff");
@@ -175,24 +203,41 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn the_bytes_are_those_of_version_2_where_there_is_a_pause() {
+        let owner = Owner { id: NodeId::from_bytes([0x11; 16]), cluster: ClusterTag(0x0807) };
+        let pause = Duration::from_millis(5_123);
+        let state = SavedState { incarnation: Incarnation(65), addresses: Vec::new(), pause };
+        let hex: String = encode(owner, &state).iter().map(|byte| format!("{byte:02x}")).collect();
+        let (head, body) = hex.split_at(2 * HEAD_BYTES);
+        assert_eq!(&head[..26], "7377696d736e61700226000000");
+        let id = "11".repeat(16);
+        assert_eq!(
+            body,
+            [&id, "0708000000000000", "4100000000000000", "03140000", "0000"].concat()
+        );
+    }
+
+    #[test]
     fn cut_off_at_any_length_it_is_refused() {
-        let (owner, state) = example();
-        let bytes = encode(owner, &state);
-        for length in 0..bytes.len() {
-            assert!(decode(&bytes[..length]).is_err(), "at {length}");
+        for (owner, state) in examples() {
+            let bytes = encode(owner, &state);
+            for length in 0..bytes.len() {
+                assert!(decode(&bytes[..length]).is_err(), "at {length}");
+            }
+            assert!(decode(&[&bytes[..], &[0]].concat()).is_err(), "and so is one that goes on");
         }
-        assert!(decode(&[&bytes[..], &[0]].concat()).is_err(), "and so is one that goes on");
     }
 
     #[test]
     fn with_any_byte_changed_it_is_refused() {
-        let (owner, state) = example();
-        let bytes = encode(owner, &state);
-        for at in 0..bytes.len() {
-            for change in 1..=255 {
-                let mut bytes = bytes.clone();
-                bytes[at] ^= change;
-                assert!(decode(&bytes).is_err(), "byte {at} changed by {change:#x}");
+        for (owner, state) in examples() {
+            let bytes = encode(owner, &state);
+            for at in 0..bytes.len() {
+                for change in 1..=255 {
+                    let mut bytes = bytes.clone();
+                    bytes[at] ^= change;
+                    assert!(decode(&bytes).is_err(), "byte {at} changed by {change:#x}");
+                }
             }
         }
     }
@@ -205,7 +250,7 @@ pub(super) mod tests {
         let damaged = |change: &dyn Fn(&mut Vec<u8>)| {
             let mut body = body.clone();
             change(&mut body);
-            decode_body(Reader(&body)).unwrap_err()
+            decode_body(VERSION, Reader(&body)).unwrap_err()
         };
         assert!(damaged(&|body| body[24..32].fill(0)).contains("incarnation"));
         assert!(damaged(&|body| body[32] += 1).contains("cut off"));
@@ -213,5 +258,9 @@ pub(super) mod tests {
         assert!(damaged(&|body| body[34] = 5).contains("family"));
         assert!(damaged(&|body| body[35..39].fill(0)).contains("nobody"));
         assert!(damaged(&|body| body[39..41].fill(0)).contains("nobody"));
+        let [_, (owner, state)] = examples();
+        let mut body = encode(owner, &state).split_off(HEAD_BYTES);
+        body[32..36].fill(0);
+        assert!(decode_body(VERSION_PAUSE, Reader(&body)).unwrap_err().contains("pause"));
     }
 }
