@@ -6,6 +6,9 @@ use core::time::Duration;
 
 use swim_proto::limits::{DATAGRAM_BYTES_DEFAULT, DATAGRAM_BYTES_MAX, DATAGRAM_BYTES_MIN};
 
+/// No time that is configured is longer.
+const DURATION_MAX: Duration = Duration::from_secs(24 * 3_600);
+
 /// A preset by situation. Each sets period, base time-out, suspicion minimum, gossip tick and the
 /// interval of healing and sync; everything else is the same in all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -243,6 +246,11 @@ settings! {
     /// Whether a member announces how long it may be silent, and others give it that time to refute
     /// (S10). Default: yes.
     patience: bool,
+    /// For how long this node may be silent, as its application knows: the pauses of its garbage
+    /// collector, of its machine. Others give it half as much again and a period to refute (S10), up to
+    /// half of the suspicion maximum and below the isolation hold: so its own death is found so much
+    /// later. Default zero: what it measures, from its first long pause on. Range 0 to 1 day.
+    expected_pause: Duration,
     /// How long a suspicion lasts. Default: `Scaled`.
     suspicion_rule: SuspicionRule,
     /// How many relays are asked after the base time-out (P4). Default 3, range 0 to 16.
@@ -332,6 +340,7 @@ impl Config {
             isolation_hold: ms(isolation_hold),
             stall_guard: true,
             patience: true,
+            expected_pause: Duration::ZERO,
             suspicion_rule: SuspicionRule::default(),
             relays: 3,
             health_max: 8,
@@ -359,6 +368,13 @@ impl Config {
     #[must_use]
     pub fn with_datagram_bytes_max(mut self, bytes: usize) -> Self {
         self.0.datagram_bytes_max = bytes.min(self.0.datagram_bytes_max).max(DATAGRAM_BYTES_MIN);
+        self
+    }
+
+    /// The same for a node whose application pauses for so long, a day at most.
+    #[must_use]
+    pub fn with_expected_pause(mut self, pause: Duration) -> Self {
+        self.0.expected_pause = pause.min(DURATION_MAX);
         self
     }
 
@@ -403,8 +419,10 @@ impl Builder {
     }
 
     fn check_durations(&self) -> Result<(), ConfigError> {
+        if self.expected_pause > DURATION_MAX {
+            return Err(ConfigError::OutOfRange("expected_pause"));
+        }
         let least = Duration::from_millis(1);
-        let most = Duration::from_secs(24 * 3_600);
         for (field, value) in [
             ("period", self.period),
             ("base_timeout", self.base_timeout),
@@ -421,7 +439,7 @@ impl Builder {
             if value.is_zero() {
                 return Err(ConfigError::Zero(field));
             }
-            if value < least || value > most {
+            if value < least || value > DURATION_MAX {
                 return Err(ConfigError::OutOfRange(field));
             }
         }
@@ -494,6 +512,8 @@ mod tests {
         assert_eq!(error, ConfigError::Zero("gossip_tick"));
         let error = base().relays(17).build().unwrap_err();
         assert!(matches!(error, ConfigError::Number { field: "relays", value: 17, .. }));
+        let error = base().expected_pause(second * 86_401).build().unwrap_err();
+        assert_eq!(error, ConfigError::OutOfRange("expected_pause"));
         let error = base().suspicion_min(second * 24).build().unwrap_err();
         assert!(matches!(error, ConfigError::Order { smaller: "suspicion_min", .. }));
     }

@@ -49,7 +49,7 @@ impl Patience {
             min: config.suspicion_min(),
             longest: [Duration::ZERO; STRETCHES],
             turn_at: Instant::NEVER,
-            expected: Duration::ZERO,
+            expected: config.expected_pause(),
             announced: Duration::ZERO,
             heard_at: None,
             silence: None,
@@ -254,5 +254,27 @@ mod tests {
         patience.on_deadline(at(4_200));
         assert_eq!(patience.change(), Some(Duration::ZERO));
         assert_eq!(patience.deadline(), Instant::NEVER);
+    }
+
+    #[test]
+    fn s10_what_the_application_expects_is_announced_for_ever_and_longer_pauses_beside_it() {
+        let begun = |expected| {
+            let config = Config::default().with_expected_pause(ms(expected));
+            Patience::new(at(0), &config, Duration::ZERO)
+        };
+        assert_eq!(begun(2_000).announced(), Duration::ZERO);
+        let mut patience = begun(5_000);
+        assert_eq!((patience.announced(), patience.deadline()), (ms(8_500), Instant::NEVER));
+        patience.on_pause(at(10), ms(4_000), MAX);
+        assert_eq!(patience.change(), None);
+        patience.on_pause(at(10), ms(8_000), MAX);
+        assert_eq!(patience.change(), Some(ms(13_000)));
+        patience.on_deadline(at(4_210));
+        assert_eq!(patience.change(), Some(ms(8_500)));
+        assert_eq!(
+            begun(86_400_000).announced(),
+            Duration::from_secs(129_601),
+            "which no one gives"
+        );
     }
 }

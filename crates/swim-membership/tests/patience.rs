@@ -149,6 +149,16 @@ fn m5_a_death_by_gossip_is_believed_after_half_of_the_patience() {
 }
 
 #[test]
+fn s10_what_the_application_expects_stands_in_the_record_from_the_first_word_on() {
+    let config = Config::preset(Profile::Lan).with_expected_pause(seconds(5));
+    let mut bench = Bench::with(config);
+    assert_eq!((announced(&bench), bench.own_incarnation()), (ms(8_500), 1));
+    (1..=3).for_each(|n| bench.hear(Say::Alive(n, 1)));
+    stall(&mut bench, seconds(2));
+    assert_eq!((announced(&bench), bench.own_incarnation()), (ms(8_500), 1));
+}
+
+#[test]
 fn s10_without_it_nothing_is_announced_and_nothing_is_given() {
     let config = Config::builder(Profile::Lan).patience(false).build().unwrap();
     let mut bench = Bench::with(config);

@@ -73,6 +73,12 @@ pub(crate) struct AgentArgs {
     /// Timing: lan, fast, local or wan
     #[arg(long, env = "SWIMMER_PROFILE", default_value = "lan")]
     pub(crate) profile: Profile,
+    /// Pauses of this node of up to so long are no reason to declare it dead: garbage collection, a
+    /// machine that is moved; the others wait for up to 12 s, 19 s in large clusters [default: the
+    /// pauses that it measures]
+    #[arg(long, value_name = "SECONDS", env = "SWIMMER_EXPECTS_PAUSES",
+        value_parser = clap::value_parser!(u64).range(1..=SECONDS_MAX))]
+    expects_pauses: Option<u64>,
     /// Give up, with exit code 1, when no seed has taken this node in by then; else it goes on alone
     /// and keeps trying
     #[arg(long, value_name = "SECONDS", env = "SWIMMER_JOIN_TIMEOUT",
@@ -109,6 +115,11 @@ impl AgentArgs {
             command.error(ErrorKind::ValueValidation, format!("invalid tag '{text}': {wrong}"))
         })?;
         Ok(args)
+    }
+
+    /// How long this node may be silent, where that was said.
+    pub(crate) fn expects_pauses(&self) -> Option<Duration> {
+        self.expects_pauses.map(Duration::from_secs)
     }
 
     /// How long the join may take, if there is a limit.

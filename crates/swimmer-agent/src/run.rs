@@ -122,6 +122,9 @@ async fn start(args: &AgentArgs) -> Result<Cluster, StartError> {
         .name(&args.name)
         .metadata(tags::to_metadata(&args.tags))
         .profile(args.profile);
+    if let Some(longest) = args.expects_pauses() {
+        builder = builder.expects_pauses(longest);
+    }
     if let Some(members) = args.min_members {
         builder = builder.min_members(members as usize);
     }

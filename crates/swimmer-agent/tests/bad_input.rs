@@ -55,6 +55,8 @@ fn a_wrong_command_line_is_exit_code_2() {
         (vec![], "<DATA_DIR>"),
         (vec!["data"], "<CLUSTER>"),
         (vec!["data", "test"], "<LISTEN>"),
+        (with(&["--expects-pauses", "0"]), "--expects-pauses"),
+        (with(&["--expects-pauses", "1.5"]), "--expects-pauses"),
         (with(&["--frobnicate"]), "--frobnicate"),
         (vec!["data", "test", "127.0.0.1"], "IP:PORT"),
         (vec!["data", "test", "localhost:7"], "IP:PORT"),

@@ -1,4 +1,4 @@
-//! Agents that are stopped for a while, as by a debugger, a hypervisor or a busy machine (S8).
+//! Agents that are stopped for a while, as by a debugger, a hypervisor or a busy machine (S8, S10).
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used)]
@@ -15,9 +15,9 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// How soon after it goes on all hold it alive, and it them.
 const BACK_WITHIN: Duration = Duration::from_secs(3);
 
-fn start(profile: &str, folder: &Path, seeds: &[&str]) -> Agent {
+fn start(profile: &str, folder: &Path, seeds: &[&str], options: &[&str]) -> Agent {
     let mut command = swimmer();
-    command.args(["--profile", profile, "--format", "json"]).arg(folder);
+    command.args(["--profile", profile, "--format", "json"]).args(options).arg(folder);
     command.args(["test", "127.0.0.1:0"]).args(seeds);
     Agent::run(command)
 }
@@ -45,16 +45,62 @@ fn all_see_all(agents: &[Agent]) -> bool {
     })
 }
 
-fn one_is_stopped_and_goes_on(profile: &str) {
-    let folder = tempfile::tempdir().unwrap();
+/// Four that know each other; the last one has these options, too.
+fn start_all(profile: &str, folder: &Path, options: &[&str]) -> Vec<Agent> {
     let mut agents: Vec<Agent> = Vec::new();
     for number in 0..4 {
         let seed = agents.first().map(Agent::address);
         let seeds: Vec<&str> = seed.iter().map(String::as_str).collect();
-        agents.push(start(profile, &folder.path().join(number.to_string()), &seeds));
+        let folder = folder.join(number.to_string());
+        let options = if number == 3 { options } else { &[] };
+        agents.push(start(profile, &folder, &seeds, options));
     }
     until("all see all", || all_see_all(&agents).then_some(()));
+    agents
+}
 
+/// How often this one was held dead, by all together.
+fn buried(agents: &[Agent], id: &str) -> usize {
+    let is_down =
+        |event: &serde_json::Value| event["event"] == "down" && event["member"]["id"] == id;
+    agents.iter().map(|agent| agent.events().into_iter().filter(is_down).count()).sum()
+}
+
+/// The last agent is stopped for a while, until all see all again.
+fn stop_last(agents: &[Agent], pause: Duration) {
+    let stopped = &agents[3];
+    stopped.signal("STOP");
+    std::thread::sleep(pause);
+    assert!(agents[..3].iter().all(|agent| doubted(agent).contains(&stopped.says("id"))));
+    stopped.signal("CONT");
+    until("all see all again", || all_see_all(agents).then_some(()));
+    // What would be believed of it still would be known by then.
+    std::thread::sleep(Duration::from_secs(1));
+}
+
+#[test]
+fn s10_one_who_was_buried_while_it_was_stopped_is_given_the_time_to_be_stopped_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let agents = start_all("local", folder.path(), &[]);
+    let id = agents[3].says("id");
+    stop_last(&agents, PAUSE - Duration::from_secs(1));
+    let before = buried(&agents, &id);
+    assert!(before > 0, "with a minimum of 1 s");
+    stop_last(&agents, PAUSE - Duration::from_secs(2));
+    assert_eq!(buried(&agents, &id), before);
+}
+
+#[test]
+fn s10_one_who_expects_pauses_is_given_the_time_for_the_first_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let agents = start_all("local", folder.path(), &["--expects-pauses", "4"]);
+    stop_last(&agents, PAUSE - Duration::from_secs(2));
+    assert_eq!(buried(&agents, &agents[3].says("id")), 0);
+}
+
+fn one_is_stopped_and_goes_on(profile: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let agents = start_all(profile, folder.path(), &[]);
     let (stopped, id) = (&agents[3], agents[3].says("id"));
     stopped.signal("STOP");
     std::thread::sleep(PAUSE);
