@@ -12,6 +12,8 @@ use crate::time::Instant;
 /// For how long a pause is remembered at least; a stretch longer at most.
 const STRETCHES: usize = 7;
 const STRETCH: Duration = Duration::from_secs(600);
+/// For how long a silence is: it may have been the network's, which need not fail again.
+const SILENCE_STRETCHES: usize = 2;
 /// What is announced is a multiple of this, so that pauses that grow by little change no record.
 const STEP: Duration = Duration::from_millis(500);
 
@@ -28,7 +30,7 @@ pub(crate) struct Patience {
     period: Duration,
     /// What every member is given anyway: the suspicion minimum.
     min: Duration,
-    /// The longest pauses of the last stretches of time, this one first.
+    /// The longest pauses by the stretches of time in which they will be forgotten, the next last.
     longest: [Duration; STRETCHES],
     /// When the next stretch begins. Never while no pause is remembered.
     turn_at: Instant,
@@ -54,7 +56,7 @@ impl Patience {
             heard_at: None,
             silence: None,
         };
-        patience.on_pause(now, saved, Duration::MAX);
+        patience.on_pause(now, saved, Duration::MAX, STRETCHES);
         patience.announced = patience.wanted();
         patience
     }
@@ -70,11 +72,12 @@ impl Patience {
     }
 
     /// This node was woken so much later than it had asked, which is a stall (S8). It may have stood
-    /// still for longer: from when something came the last time, but not for more than a period, nor
-    /// twice as long. No member is given more than `max`.
+    /// still for up to a period longer, in which it had nothing to do. No member is given more than
+    /// `max`.
     pub(crate) fn on_late(&mut self, now: Instant, late: Duration, max: Duration) {
-        let silent = self.heard_at.map_or(Duration::MAX, |at| now - at);
-        self.on_pause(now, silent.clamp(late, late + late.min(self.period)), max);
+        self.on_pause(now, late, max, STRETCHES);
+        // Nothing could come meanwhile.
+        self.heard_at = Some(now);
     }
 
     /// Anything has come.
@@ -87,12 +90,12 @@ impl Patience {
     }
 
     /// This node finds itself suspected. If nothing has come from anybody just before, nothing went
-    /// out either: its timers ran, but it was silent.
+    /// out either: its timers ran, but it was silent, for a reason of its own or of the network.
     pub(crate) fn on_suspected(&mut self, now: Instant, max: Duration) {
         if let Some(silence) = self.silence.take()
             && now - silence.ended_at <= self.silence_min()
         {
-            self.on_pause(now, silence.length, max);
+            self.on_pause(now, silence.length, max, SILENCE_STRETCHES);
         }
     }
 
@@ -102,15 +105,16 @@ impl Patience {
     }
 
     /// A pause that is short costs nothing, and no patience bridges one that is too long: they are not
-    /// spoken of.
-    fn on_pause(&mut self, now: Instant, length: Duration, max: Duration) {
+    /// spoken of. Any other is remembered for so many stretches, this one included.
+    fn on_pause(&mut self, now: Instant, length: Duration, max: Duration, stretches: usize) {
         if self.patience_for(length) <= self.min || length + self.period > max {
             return;
         }
         self.on_deadline(now);
         // In whole milliseconds, as it is kept over a restart.
         let length = Duration::from_millis(length.as_micros().div_ceil(1_000) as u64);
-        self.longest[0] = self.longest[0].max(length);
+        let longest = &mut self.longest[STRETCHES - stretches];
+        *longest = length.max(*longest);
         if self.turn_at == Instant::NEVER {
             self.turn_at = now + STRETCH;
         }
@@ -145,9 +149,9 @@ impl Patience {
         if patience > self.min { patience } else { Duration::ZERO }
     }
 
-    /// The time that a node should be given that pauses for so long; none for one that does not. The
-    /// next pause may be longer, those who wait pause themselves, and a refutation needs about a
-    /// period to reach them.
+    /// The time that a node should be given that pauses for so long; none for one that does not. A
+    /// pause may be longer than measured, and the next one longer than this; those who wait pause
+    /// themselves, and a refutation needs up to a period to reach them.
     fn patience_for(&self, pause: Duration) -> Duration {
         if pause.is_zero() {
             return Duration::ZERO;
@@ -181,7 +185,7 @@ mod tests {
     /// What is announced after a pause of so many milliseconds.
     fn after(pause: u64) -> u128 {
         let mut patience = patience();
-        patience.on_pause(at(0), ms(pause), MAX);
+        patience.on_late(at(0), ms(pause), MAX);
         patience.change().map_or(0, |announced| announced.as_millis())
     }
 
@@ -196,23 +200,6 @@ mod tests {
     }
 
     #[test]
-    fn s10_a_late_node_may_have_paused_since_something_came_but_no_more_than_a_period_longer() {
-        for (heard, late, paused) in [
-            (None, 5_000, 6_000),
-            (Some(94_000), 5_000, 6_000),
-            (Some(94_500), 5_000, 5_500),
-            (Some(100_000), 5_000, 5_000),
-            (Some(90_000), 1_200, 2_200),
-            (Some(90_000), 900, 0),
-        ] {
-            let mut patience = patience();
-            patience.heard_at = heard.map(|heard| Instant::ZERO + ms(heard));
-            patience.on_late(at(100), ms(late), MAX);
-            assert_eq!(patience.longest(), ms(paused));
-        }
-    }
-
-    #[test]
     fn s10_a_silence_counts_where_the_node_finds_itself_suspected_soon_after() {
         for (suspected_at, announced) in
             [(105, Some(ms(8_500))), (106, Some(ms(8_500))), (107, None)]
@@ -224,18 +211,38 @@ mod tests {
             patience.on_suspected(at(suspected_at), MAX);
             assert_eq!(patience.change(), announced);
         }
+        let mut patience = patience();
+        patience.on_heard(at(100));
+        patience.on_late(at(102), ms(1_500), MAX);
+        patience.on_heard(at(102));
+        patience.on_suspected(at(102), MAX);
+        assert_eq!(patience.change(), None, "it is the stall that explains the silence");
+    }
+
+    #[test]
+    fn s10_a_silence_is_forgotten_after_ten_to_twenty_minutes() {
+        let mut patience = patience();
+        patience.on_late(at(0), ms(4_000), MAX);
+        patience.on_heard(at(0));
+        patience.on_heard(at(5));
+        patience.on_suspected(at(5), MAX);
+        assert_eq!(patience.change(), Some(ms(8_500)));
+        patience.on_deadline(at(600));
+        assert_eq!(patience.change(), None);
+        patience.on_deadline(at(1_200));
+        assert_eq!(patience.change(), Some(ms(7_000)), "the stall is remembered for an hour");
     }
 
     #[test]
     fn s10_it_is_raised_at_once_and_lowered_when_the_hour_is_over() {
         let mut patience = patience();
-        patience.on_pause(at(10), ms(5_000), MAX);
+        patience.on_late(at(10), ms(5_000), MAX);
         assert_eq!(patience.change(), Some(ms(8_500)));
-        patience.on_pause(at(11), ms(8_000), MAX);
+        patience.on_late(at(11), ms(8_000), MAX);
         assert_eq!(patience.change(), Some(ms(13_000)));
-        patience.on_pause(at(12), ms(7_000), MAX);
+        patience.on_late(at(12), ms(7_000), MAX);
         assert_eq!(patience.change(), None);
-        patience.on_pause(at(1_900), ms(5_000), MAX);
+        patience.on_late(at(1_900), ms(5_000), MAX);
         let mut told = Vec::new();
         while patience.deadline() != Instant::NEVER {
             let now = patience.deadline();
@@ -265,9 +272,9 @@ mod tests {
         assert_eq!(begun(2_000).announced(), Duration::ZERO);
         let mut patience = begun(5_000);
         assert_eq!((patience.announced(), patience.deadline()), (ms(8_500), Instant::NEVER));
-        patience.on_pause(at(10), ms(4_000), MAX);
+        patience.on_late(at(10), ms(4_000), MAX);
         assert_eq!(patience.change(), None);
-        patience.on_pause(at(10), ms(8_000), MAX);
+        patience.on_late(at(10), ms(8_000), MAX);
         assert_eq!(patience.change(), Some(ms(13_000)));
         patience.on_deadline(at(4_210));
         assert_eq!(patience.change(), Some(ms(8_500)));
