@@ -75,10 +75,11 @@ impl Crash {
         let waiting: BTreeSet<HostIx> =
             cluster.hosts().filter(|&ix| ix != host).filter(is_held).collect();
         let healthy = |&ix: &HostIx| cluster.health(ix) == Health::Healthy;
-        let others: BTreeSet<HostIx> = match cluster.hosts().any(|ix| healthy(&ix)) {
-            true => waiting.iter().copied().filter(healthy).collect(),
-            false => waiting.clone(),
-        };
+        let others: BTreeSet<HostIx> =
+            match cluster.hosts().any(|ix| cluster.is_member(ix) && healthy(&ix)) {
+                true => waiting.iter().copied().filter(healthy).collect(),
+                false => waiting.clone(),
+            };
         let (all, others) = (Audience::new(waiting), Audience::new(others));
         let (first, returned, returned_early) = (None, None, false);
         Self { host, subject, at, first, all, others, returned, returned_early }
