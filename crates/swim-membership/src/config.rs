@@ -244,10 +244,10 @@ settings! {
     /// yes.
     stall_guard: bool,
     /// Whether a member announces how long it may be silent, and others give it that time to refute
-    /// (S10). Default: yes.
+    /// (S6). Default: yes.
     patience: bool,
     /// For how long this node may be silent, as its application knows: the pauses of its garbage
-    /// collector, of its machine. Others give it half as much again and a period to refute (S10), up to
+    /// collector, of its machine. Others give it half as much again and a period to refute (S6), up to
     /// half of the suspicion maximum and below the isolation hold: so its own death is found so much
     /// later. Default zero: what it measures, from its first long pause on. Range 0 to 1 day.
     expected_pause: Duration,

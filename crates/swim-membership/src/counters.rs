@@ -28,7 +28,7 @@ pub struct Counters {
     pub unheard_full: u64,
     /// Times that this node stood still and let time be lost (S8).
     pub stalls: u64,
-    /// Times that this node announced another patience (S10).
+    /// Times that this node announced another patience (S6).
     pub patience_changes: u64,
     /// Suspects of which others were asked for word before the sentence (S9).
     pub inquiries: u64,

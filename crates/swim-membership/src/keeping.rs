@@ -1,4 +1,4 @@
-//! What is kept over a restart, and when it is written (R5, R6, S10).
+//! What is kept over a restart, and when it is written (R5, R6, S6).
 
 use alloc::vec::Vec;
 use core::net::SocketAddr;
@@ -22,7 +22,7 @@ pub struct SavedState {
     pub incarnation: Incarnation,
     /// Where members were last: addresses to contact, which claim nothing.
     pub addresses: Vec<SocketAddr>,
-    /// The longest pause of the last hour (S10). Zero: none that had to be announced.
+    /// The longest pause of the last hour (S6). Zero: none that had to be announced.
     pub pause: Duration,
 }
 

@@ -90,12 +90,9 @@ pub struct Membership {
     order: Order,
     clock: Clock,
     isolation: Isolation,
-    /// For how long this node may be silent (S10).
+    /// For how long this node may be silent (S6).
     patience: Patience,
     trips: RoundTrips,
-    /// How often those who came back from the dead of late did so; the deadline is when that is
-    /// forgotten (S6).
-    returns: Deadlines<u32>,
     /// Until when only what has waited is taken in (S8).
     grace_until: Instant,
     probe_at: Instant,
@@ -183,7 +180,6 @@ impl Membership {
             isolation: Isolation::new(now),
             patience,
             trips: RoundTrips::new(config.base_timeout()),
-            returns: Deadlines::default(),
             grace_until: Instant::NEVER,
             probe_at: Instant::NEVER,
             turn_until: Instant::NEVER,
@@ -258,7 +254,6 @@ impl Membership {
             self.relays.deadline(),
             first(self.suspicions.first()),
             first(self.tombstones.first()),
-            first(self.returns.first()),
             self.local.deadline(),
             self.seeds.deadline(),
             self.known.deadline(),
@@ -291,7 +286,6 @@ impl Membership {
         self.on_relays_due(now);
         self.on_suspicions_due(now);
         self.on_period_due(now);
-        while self.returns.pop_due(now).is_some() {}
         self.on_raise_due(now);
         self.on_patience_due(now);
         self.on_seeds_due(now);
@@ -502,9 +496,6 @@ impl Membership {
             // The suspicion that it looks into is over (S7).
             self.probes.end(ix, Purpose::Corroboration);
         }
-        if before == State::Dead && claim.state.is_present() {
-            self.on_return(now, ix);
-        }
         match (before.is_present(), claim.state.is_present()) {
             (false, true) => self.order.insert(ix, &mut self.rng),
             (true, false) => self.order.remove(ix),
@@ -555,7 +546,6 @@ impl Membership {
 
     fn forget(&mut self, ix: MemberIx) {
         self.tombstones.remove(ix);
-        self.returns.remove(ix);
         self.contradictions.retain(|&who| who != Who::Member(ix));
         self.on_changed(ix);
         self.table.remove(ix);

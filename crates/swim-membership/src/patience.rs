@@ -1,4 +1,4 @@
-//! How long this node may be silent, as its record says (S10).
+//! How long this node may be silent, as its record says (S6).
 //!
 //! A process pauses: its garbage is collected, its machine is moved, it gets no CPU. One that has
 //! paused will pause again, as long or a little longer. So the longest pause of the last hour, with
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn s10_a_pause_is_announced_with_half_of_it_and_a_period_more_in_half_seconds() {
+    fn s6_a_pause_is_announced_with_half_of_it_and_a_period_more_in_half_seconds() {
         assert_eq!(after(2_000), 0, "4 s is what every member is given");
         assert_eq!(after(2_001), 4_500);
         assert_eq!(after(5_000), 8_500);
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn s10_a_silence_counts_where_the_node_finds_itself_suspected_soon_after() {
+    fn s6_a_silence_counts_where_the_node_finds_itself_suspected_soon_after() {
         for (suspected_at, announced) in
             [(105, Some(ms(8_500))), (106, Some(ms(8_500))), (107, None)]
         {
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn s10_a_silence_is_forgotten_after_ten_to_twenty_minutes() {
+    fn s6_a_silence_is_forgotten_after_ten_to_twenty_minutes() {
         let mut patience = patience();
         patience.on_late(at(0), ms(4_000), MAX);
         patience.on_heard(at(0));
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn s10_it_is_raised_at_once_and_lowered_when_the_hour_is_over() {
+    fn s6_it_is_raised_at_once_and_lowered_when_the_hour_is_over() {
         let mut patience = patience();
         patience.on_late(at(10), ms(5_000), MAX);
         assert_eq!(patience.change(), Some(ms(8_500)));
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn s10_what_was_saved_is_announced_from_the_start_and_forgotten_after_an_hour() {
+    fn s6_what_was_saved_is_announced_from_the_start_and_forgotten_after_an_hour() {
         let begun = |saved| Patience::new(at(0), &Config::default(), ms(saved));
         assert_eq!(begun(1_000).announced(), Duration::ZERO);
         let mut patience = begun(5_000);
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn s10_what_the_application_expects_is_announced_for_ever_and_longer_pauses_beside_it() {
+    fn s6_what_the_application_expects_is_announced_for_ever_and_longer_pauses_beside_it() {
         let begun = |expected| {
             let config = Config::default().with_expected_pause(ms(expected));
             Patience::new(at(0), &config, Duration::ZERO)

@@ -29,9 +29,8 @@ pub struct SuspicionTimes {
 }
 
 impl SuspicionTimes {
-    /// The bounds among `members` present members, oneself included, for one who came back from the
-    /// dead `returns` times of late.
-    pub fn new(config: &Config, members: usize, returns: u32) -> Self {
+    /// The bounds among `members` present members, this node included.
+    pub fn new(config: &Config, members: usize) -> Self {
         let scale = log10_q16(members).max(1 << 16);
         let stretch = |duration: Duration| {
             let micros = duration.as_micros().saturating_mul(u128::from(scale)) >> 16;
@@ -45,7 +44,7 @@ impl SuspicionTimes {
         let confirmations = config.confirmations().min(u32::try_from(others).unwrap_or(u32::MAX));
         // Where evidence is gathered on purpose the minimum needs no room for chance to gather it.
         let min = match config.corroboration() {
-            true => config.suspicion_min().saturating_mul(1 << returns.min(16)),
+            true => config.suspicion_min(),
             false => stretch(config.suspicion_min()),
         };
         let alpha_beta = config.suspicion_alpha() * config.suspicion_beta();
@@ -55,7 +54,7 @@ impl SuspicionTimes {
         Self { min, max, confirmations, alone: (min * 2).min(max) }
     }
 
-    /// The bounds for a member that may be silent for so long (S10): no less, except for what
+    /// The bounds for a member that may be silent for so long (S6): no less, except for what
     /// [`patience_max`](Self::patience_max) says.
     pub(crate) fn with_patience(self, config: &Config, patience: Duration) -> Self {
         let patience = patience.min(self.patience_max(config));
@@ -204,7 +203,7 @@ mod tests {
     use crate::config::Profile;
 
     fn times_among(members: usize) -> SuspicionTimes {
-        SuspicionTimes::new(&Config::preset(Profile::Lan), members, 0)
+        SuspicionTimes::new(&Config::preset(Profile::Lan), members)
     }
 
     #[test]
@@ -230,15 +229,7 @@ mod tests {
         let mins = [5, 100, 10_000].map(|members| times_among(members).min);
         assert_eq!(mins, [Duration::from_secs(4); 3]);
         let chance = Config::builder(Profile::Lan).corroboration(false).build().unwrap();
-        assert_eq!(SuspicionTimes::new(&chance, 10_000, 0).min.as_secs_f64().round(), 16.0);
-    }
-
-    #[test]
-    fn s6_who_came_back_from_the_dead_gets_twice_the_minimum_each_time_up_to_the_maximum() {
-        let config = Config::preset(Profile::Lan);
-        let mins =
-            [0, 1, 2, 3, 40].map(|returns| SuspicionTimes::new(&config, 5, returns).min.as_secs());
-        assert_eq!(mins, [4, 8, 16, 24, 24]);
+        assert_eq!(SuspicionTimes::new(&chance, 10_000).min.as_secs_f64().round(), 16.0);
     }
 
     #[test]
@@ -248,28 +239,22 @@ mod tests {
     }
 
     #[test]
-    fn s10_a_patience_raises_the_minimum_up_to_half_the_maximum_and_below_the_isolation_hold() {
+    fn s6_a_patience_raises_the_minimum_up_to_half_the_maximum_and_below_the_isolation_hold() {
         let config = Config::preset(Profile::Lan);
-        let seconds = |members, returns, patience| {
-            let times = SuspicionTimes::new(&config, members, returns);
+        let seconds = |members, patience| {
+            let times = SuspicionTimes::new(&config, members);
             let times = times.with_patience(&config, Duration::from_secs(patience));
-            assert_eq!(times.max, SuspicionTimes::new(&config, members, 0).max);
+            assert_eq!(times.max, SuspicionTimes::new(&config, members).max);
             (times.min.as_secs(), times.timeout(times.confirmations).as_secs())
         };
-        assert_eq!(seconds(10, 0, 3), (4, 4), "less than the minimum");
-        assert_eq!(seconds(10, 0, 7), (7, 7));
-        assert_eq!(seconds(10, 0, 6_553), (12, 12), "half of the maximum of 24 s");
-        assert_eq!(seconds(1_000, 0, 6_553), (19, 19), "below the hold of 20 s");
-        assert_eq!(
-            seconds(10, 1, 7),
-            (8, 8),
-            "who came back has twice the minimum, not the patience"
-        );
-        assert_eq!(seconds(10, 1, 9), (9, 9));
+        assert_eq!(seconds(10, 3), (4, 4), "less than the minimum");
+        assert_eq!(seconds(10, 7), (7, 7));
+        assert_eq!(seconds(10, 6_553), (12, 12), "half of the maximum of 24 s");
+        assert_eq!(seconds(1_000, 6_553), (19, 19), "below the hold of 20 s");
     }
 
     #[test]
-    fn s10_in_a_cluster_of_two_the_one_accuser_waits_for_the_patience_once() {
+    fn s6_in_a_cluster_of_two_the_one_accuser_waits_for_the_patience_once() {
         let config = Config::preset(Profile::Lan);
         for (patience, lasts) in [(0, 8), (6, 8), (10, 10), (6_553, 12)] {
             let times = times_among(2).with_patience(&config, Duration::from_secs(patience));
@@ -281,7 +266,7 @@ mod tests {
     fn a_fixed_suspicion_lasts_alpha_log_n_periods_whoever_confirms() {
         let builder = Config::builder(Profile::Lan).suspicion_alpha(5);
         let config = builder.suspicion_rule(SuspicionRule::Fixed).build().unwrap();
-        let times = SuspicionTimes::new(&config, 128, 0);
+        let times = SuspicionTimes::new(&config, 128);
         let mut suspicion = Suspicion::new(Instant::ZERO, times, TinyId(1));
         assert!(!suspicion.confirm(TinyId(2)));
         let lasts = suspicion.deadline() - Instant::ZERO;

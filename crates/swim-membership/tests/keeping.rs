@@ -259,7 +259,7 @@ fn e5_whoever_was_known_before_and_not_met_is_tried_by_healing_for_a_day() {
 }
 
 #[test]
-fn s10_the_longest_pause_is_kept_and_announced_from_the_first_word_of_the_next_life() {
+fn s6_the_longest_pause_is_kept_and_announced_from_the_first_word_of_the_next_life() {
     let mut first = bench(SavedState::default());
     keep(&mut first);
     (1..=5).for_each(|n| first.hear(Say::Alive(n, 1)));

@@ -1,4 +1,4 @@
-//! How long a node says that it may be silent, and how long others let it be (S10).
+//! How long a node says that it may be silent, and how long others let it be (S6).
 
 #![allow(clippy::unwrap_used)]
 
@@ -39,7 +39,7 @@ fn accuse(bench: &mut Bench, n: u8, incarnation: u64) {
 }
 
 #[test]
-fn s10_a_node_that_stood_still_announces_it_at_once_and_once() {
+fn s6_a_node_that_stood_still_announces_it_at_once_and_once() {
     let mut bench = Bench::of(8);
     bench.pass_with_acks(seconds(5), &[]);
     bench.machine.handle_datagram(bench.machine.deadline(), address(1), &Datagram::Gossip);
@@ -55,7 +55,7 @@ fn s10_a_node_that_stood_still_announces_it_at_once_and_once() {
 }
 
 #[test]
-fn s10_a_node_that_is_late_by_less_than_every_member_may_be_announces_nothing() {
+fn s6_a_node_that_is_late_by_less_than_every_member_may_be_announces_nothing() {
     let mut bench = Bench::of(8);
     for late in [20, 300, 600, 1_000] {
         bench.pass_with_acks(seconds(5), &[]);
@@ -66,7 +66,7 @@ fn s10_a_node_that_is_late_by_less_than_every_member_may_be_announces_nothing() 
 }
 
 #[test]
-fn s10_a_pause_is_forgotten_after_an_hour() {
+fn s6_a_pause_is_forgotten_after_an_hour() {
     let mut bench = Bench::of(3);
     bench.pass_with_acks(seconds(5), &[]);
     stall(&mut bench, seconds(5));
@@ -78,7 +78,7 @@ fn s10_a_pause_is_forgotten_after_an_hour() {
 }
 
 #[test]
-fn s10_a_new_record_of_the_application_keeps_the_patience() {
+fn s6_a_new_record_of_the_application_keeps_the_patience() {
     let mut bench = Bench::of(3);
     stall(&mut bench, seconds(5));
     let before = announced(&bench);
@@ -89,7 +89,7 @@ fn s10_a_new_record_of_the_application_keeps_the_patience() {
 }
 
 #[test]
-fn s10_one_whose_timers_ran_but_that_was_silent_and_is_suspected_announces_that_too() {
+fn s6_one_whose_timers_ran_but_that_was_silent_and_is_suspected_announces_that_too() {
     let mut bench = Bench::of(8);
     bench.receive(1, Datagram::Gossip);
     bench.now = bench.now + seconds(4);
@@ -103,7 +103,7 @@ fn s10_one_whose_timers_ran_but_that_was_silent_and_is_suspected_announces_that_
 }
 
 #[test]
-fn s10_a_silence_that_no_patience_bridges_is_not_announced() {
+fn s6_a_silence_that_no_patience_bridges_is_not_announced() {
     for (silent, patience) in [(8, 13), (12, 0), (3_600, 0)] {
         let mut bench = Bench::of(8);
         bench.receive(1, Datagram::Gossip);
@@ -115,7 +115,7 @@ fn s10_a_silence_that_no_patience_bridges_is_not_announced() {
 }
 
 #[test]
-fn s10_a_member_is_given_its_patience_to_refute_and_others_the_minimum() {
+fn s6_a_member_is_given_its_patience_to_refute_and_others_the_minimum() {
     for (patience, dead_after) in [(0, 4), (3, 4), (7, 7), (6_553, 12)] {
         let mut bench = bench_with_patience(8, seconds(patience));
         accuse(&mut bench, 1, 2);
@@ -149,7 +149,7 @@ fn m5_a_death_by_gossip_is_believed_after_half_of_the_patience() {
 }
 
 #[test]
-fn s10_what_the_application_expects_stands_in_the_record_from_the_first_word_on() {
+fn s6_what_the_application_expects_stands_in_the_record_from_the_first_word_on() {
     let config = Config::preset(Profile::Lan).with_expected_pause(seconds(5));
     let mut bench = Bench::with(config);
     assert_eq!((announced(&bench), bench.own_incarnation()), (ms(8_500), 1));
@@ -159,7 +159,7 @@ fn s10_what_the_application_expects_stands_in_the_record_from_the_first_word_on(
 }
 
 #[test]
-fn s10_without_it_nothing_is_announced_and_nothing_is_given() {
+fn s6_without_it_nothing_is_announced_and_nothing_is_given() {
     let config = Config::builder(Profile::Lan).patience(false).build().unwrap();
     let mut bench = Bench::with(config);
     (2..=8).for_each(|n| bench.hear(Say::Alive(n, 1)));

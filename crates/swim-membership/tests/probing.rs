@@ -501,22 +501,6 @@ fn p4_without_it_the_base_time_out_and_the_whole_period_are_waited_for() {
 }
 
 #[test]
-fn s6_one_who_came_back_from_the_dead_is_given_twice_the_time() {
-    let mut bench = Bench::of(15);
-    bench.bury(15, 1);
-    bench.hear(Say::Alive(15, 2));
-    bench.drain();
-    let started = bench.now;
-    for by in 1..=6 {
-        bench.hear(Say::Suspect(15, 2, by));
-    }
-    bench.pass_with_acks(seconds(7), &[]);
-    assert_eq!(bench.claim(15), Some((2, State::Suspect)));
-    bench.pass_with_acks(seconds(2), &[]);
-    assert_eq!(bench.claim(15), Some((2, State::Dead)), "{:?}", bench.now - started);
-}
-
-#[test]
 fn s7_a_new_suspicion_is_looked_into_and_an_old_one_is_not() {
     let mut bench = Bench::of(5);
     bench.hear(Say::Suspect(2, 1, 3));

@@ -1,4 +1,4 @@
-//! Members that pause again and again, and what they are given because they say so (S10).
+//! Members that pause again and again, and what they are given because they say so (S6).
 
 #![allow(clippy::unwrap_used)]
 
@@ -42,7 +42,7 @@ fn deaths_by_a_pause(cluster: &mut Cluster, how: Condition, length: Duration) ->
 }
 
 #[test]
-fn s10_a_member_that_pauses_for_5_s_is_held_dead_by_nobody_the_second_time() {
+fn s6_a_member_that_pauses_for_5_s_is_held_dead_by_nobody_the_second_time() {
     for how in [Condition::Paused, Condition::Blocked] {
         let (mut first, mut second, mut without) = (0, 0, 0);
         for seed in SEEDS {
@@ -60,7 +60,7 @@ fn s10_a_member_that_pauses_for_5_s_is_held_dead_by_nobody_the_second_time() {
 }
 
 #[test]
-fn s10_what_was_measured_is_remembered_over_a_restart() {
+fn s6_what_was_measured_is_remembered_over_a_restart() {
     for seed in SEEDS {
         let mut cluster = warm(seed, lan(true));
         deaths_by_a_pause(&mut cluster, Condition::Paused, seconds(5));
@@ -71,7 +71,7 @@ fn s10_what_was_measured_is_remembered_over_a_restart() {
 }
 
 #[test]
-fn s10_what_the_application_expects_is_given_the_first_time() {
+fn s6_what_the_application_expects_is_given_the_first_time() {
     for seed in SEEDS {
         let mut cluster = warm(seed, lan(true).with_expected_pause(seconds(5)));
         assert_eq!(deaths_by_a_pause(&mut cluster, Condition::Paused, seconds(5)), 0, "{seed}");
@@ -94,7 +94,7 @@ fn found_after(cluster: &mut Cluster, crashed: HostIx) -> (Duration, Duration) {
 }
 
 #[test]
-fn s10_a_member_that_has_paused_is_found_later_by_what_it_announces_and_the_others_are_not() {
+fn s6_a_member_that_has_paused_is_found_later_by_what_it_announces_and_the_others_are_not() {
     for seed in SEEDS {
         let mut cluster = warm(seed, lan(true));
         deaths_by_a_pause(&mut cluster, Condition::Paused, seconds(5));

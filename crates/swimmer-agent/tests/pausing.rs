@@ -1,4 +1,4 @@
-//! Agents that are stopped for a while, as by a debugger, a hypervisor or a busy machine (S8, S10).
+//! Agents that are stopped for a while, as by a debugger, a hypervisor or a busy machine (S8, S6).
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used)]
@@ -79,7 +79,7 @@ fn stop_last(agents: &[Agent], pause: Duration) {
 }
 
 #[test]
-fn s10_one_who_was_buried_while_it_was_stopped_is_given_the_time_to_be_stopped_again() {
+fn s6_one_who_was_buried_while_it_was_stopped_is_given_the_time_to_be_stopped_again() {
     let folder = tempfile::tempdir().unwrap();
     let agents = start_all("local", folder.path(), &[]);
     let id = agents[3].says("id");
@@ -91,7 +91,7 @@ fn s10_one_who_was_buried_while_it_was_stopped_is_given_the_time_to_be_stopped_a
 }
 
 #[test]
-fn s10_one_who_expects_pauses_is_given_the_time_for_the_first_one() {
+fn s6_one_who_expects_pauses_is_given_the_time_for_the_first_one() {
     let folder = tempfile::tempdir().unwrap();
     let agents = start_all("local", folder.path(), &["--expects-pauses", "4"]);
     stop_last(&agents, PAUSE - Duration::from_secs(2));

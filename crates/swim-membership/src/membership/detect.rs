@@ -19,7 +19,7 @@ use crate::time::{Clock, Instant, Now};
 
 /// How many members look for themselves when a member is accused (S7).
 const CORROBORATORS: usize = 8;
-/// A wake-up that is later than this, and than the base time-out, is a stall (S8, S10).
+/// A wake-up that is later than this, and than the base time-out, is a stall (S8, S6).
 const STALL_MIN: Duration = Duration::from_millis(250);
 /// By how many periods a turn is put off at most because of the wall clock (P1).
 const TURN_LATE_PERIODS: u32 = 3;

@@ -1,5 +1,5 @@
 //! The end of a suspicion: whether this node may declare dead, and what becomes of suspects whose
-//! time is up (S4 to S6, S9).
+//! time is up (S4, S5, S9).
 
 use core::time::Duration;
 
@@ -21,8 +21,6 @@ const LOOK_AROUND: usize = 3;
 /// at most (S9).
 const INQUIRED: usize = 5;
 const INQUIRIES_MAX: u32 = 32;
-/// How long it is remembered that a member came back from the dead (S6).
-const RETURN_MEMORY: Duration = Duration::from_secs(600);
 
 impl Membership {
     /// Whether this node may accuse and declare dead (S5). Where there is no third member to ask it
@@ -193,11 +191,5 @@ impl Membership {
             self.send(self.address(other), message, Tell::Nothing);
         }
         self.scratch = asked;
-    }
-
-    /// One who was held dead is back (S6).
-    pub(super) fn on_return(&mut self, now: Instant, ix: MemberIx) {
-        let before = self.returns.value(ix).copied().unwrap_or(0);
-        self.returns.set(ix, now + RETURN_MEMORY, before.saturating_add(1));
     }
 }

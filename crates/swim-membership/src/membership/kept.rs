@@ -1,5 +1,5 @@
 //! What is kept over a restart: numbers ahead of use, where the others are, and the longest pause (R5,
-//! R6, J2, S10).
+//! R6, J2, S6).
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;

@@ -20,7 +20,7 @@ use crate::time::Instant;
 impl Membership {
     /// A part of a datagram or frame. User broadcasts are not for this layer.
     pub fn handle_part(&mut self, now: Instant, source: Source, part: &Part<'_>) {
-        // Before the message of its datagram: it may say that this node is suspected (S10).
+        // Before the message of its datagram: it may say that this node is suspected (S6).
         self.patience.on_heard(now);
         if self.local.state == State::Left || self.is_echo(part) {
             return;
@@ -252,8 +252,7 @@ impl Membership {
         accusers: Accusers,
     ) {
         let held = self.table.held(ix).claim().state;
-        let returns = self.returns.value(ix).copied().unwrap_or(0);
-        let times = SuspicionTimes::new(&self.config, self.present(), returns);
+        let times = SuspicionTimes::new(&self.config, self.present());
         let times = times.with_patience(&self.config, self.patience_of(ix));
         let Some((&first, others)) = accusers.as_slice().split_first() else { return };
         let mut suspicion = Suspicion::new(since, times, first);

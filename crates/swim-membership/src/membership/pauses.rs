@@ -1,4 +1,4 @@
-//! How long this node may be silent, and how long others may (S10).
+//! How long this node may be silent, and how long others may (S6).
 
 use core::time::Duration;
 
@@ -49,7 +49,7 @@ impl Membership {
 
     /// What no member is given more than in a cluster of this size.
     fn patience_max(&self) -> Duration {
-        SuspicionTimes::new(&self.config, self.present(), 0).patience_max(&self.config)
+        SuspicionTimes::new(&self.config, self.present()).patience_max(&self.config)
     }
 
     /// For how long a member may be silent, as it says.

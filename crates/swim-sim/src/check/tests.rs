@@ -209,7 +209,7 @@ fn i8_news_that_is_lost_and_an_ack_that_counts_for_another_probe_are_found() {
 }
 
 fn suspicion(began: u64) -> Suspicion {
-    let times = SuspicionTimes::new(&Config::preset(Profile::Lan), 10, 0);
+    let times = SuspicionTimes::new(&Config::preset(Profile::Lan), 10);
     Suspicion::new(at(began), times, TinyId(1))
 }
 
