@@ -73,8 +73,10 @@ fn detect_finds_each_crash_and_says_how_soon() {
         "runs",
         "first_p50",
         "first_p99",
+        "first_max",
         "full_p50",
         "full_p99",
+        "full_max",
         "datagrams_per_member_s",
         "bytes_per_member_s",
     ];
@@ -116,6 +118,10 @@ fn interval_counts_the_false_positives_of_each_variant() {
     let keys = [
         "variant",
         "runs",
+        "time_s",
+        "blocked",
+        "duration_ms",
+        "interval_ms",
         "fp",
         "fp_healthy",
         "raised_fp",
@@ -127,7 +133,7 @@ fn interval_counts_the_false_positives_of_each_variant() {
         let cells = "--blocked 4 --durations 32768 --intervals 64,1024";
         let arguments = format!("interval --nodes 16 {cells} --runs 3 --block {block}");
         let rows = rows(&format!("{arguments} --variants swim,lifeguard"), &keys);
-        assert_eq!(rows.len(), 2);
+        assert_eq!(rows.len(), 2 * 7, "all; one C, one D and two I; two cells");
         let fp = |row: &Value| number(&row["fp"]);
         assert!(fp(&rows[0]) > 0.0, "SWIM is wrong about some");
         assert!(fp(&rows[1]) < fp(&rows[0]) / 2.0, "and Lifeguard about fewer");
@@ -136,7 +142,27 @@ fn interval_counts_the_false_positives_of_each_variant() {
             assert!(number(&row["raised_fp_healthy"]) <= number(&row["fp_healthy"]));
             assert!(number(&row["bytes"]) > 28.0 * number(&row["datagrams"]));
         }
+        let swims = rows.iter().filter(|row| row["variant"] == "swim");
+        let of_one_interval =
+            swims.filter(|row| row["blocked"].is_null() && !row["interval_ms"].is_null());
+        assert_eq!(of_one_interval.map(fp).sum::<f64>(), fp(&rows[0]), "rows by I add up to all");
     }
+}
+
+#[test]
+fn interval_blocks_for_as_long_as_it_is_told() {
+    let files = Files::new();
+    let arguments =
+        "interval --nodes 8 --blocked 2 --durations 512 --intervals 64 --variants swimmer";
+    let both = files.run(&format!("{arguments} --time 20,40"));
+    let rows: Vec<Value> = serde_json::from_str(&both.json).unwrap();
+    let of = |time| rows.iter().find(|row| row["time_s"] == time).unwrap();
+    let (short, long) = (of(20), of(40));
+    let ratio = number(&long["datagrams"]) / number(&short["datagrams"]);
+    assert!((1.3..2.0).contains(&ratio), "15 s of quiet and 20 or 40 s of blocks: {ratio}");
+    let alone = files.run(&format!("{arguments} --time 40"));
+    let alone: Vec<Value> = serde_json::from_str(&alone.json).unwrap();
+    assert_eq!(&alone[0], long, "a time is measured alike alone and beside others");
 }
 
 #[test]
@@ -448,6 +474,7 @@ fn what_cannot_be_run_is_said() {
         "detect --loss 120",
         "conditions --scenes loss:1000",
         "conditions --scenes clean --under loss:20",
+        "interval --time 0",
     ] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_swim-sim"));
         let output = command.args(arguments.split_whitespace()).output().unwrap();

@@ -69,8 +69,10 @@ struct Row {
     runs: u32,
     first_p50: Option<f64>,
     first_p99: Option<f64>,
+    first_max: Option<f64>,
     full_p50: Option<f64>,
     full_p99: Option<f64>,
+    full_max: Option<f64>,
     datagrams_per_member_s: f64,
     bytes_per_member_s: f64,
 }
@@ -253,8 +255,10 @@ fn report(args: &Args, found: &[Found]) -> Report {
             runs: args.runs,
             first_p50: quantile(&first, 500),
             first_p99: quantile(&first, 990),
+            first_max: quantile(&first, 1_000),
             full_p50: quantile(&full, 500),
             full_p99: quantile(&full, 990),
+            full_max: quantile(&full, 1_000),
             datagrams_per_member_s: round(before.datagrams),
             bytes_per_member_s: round(before.bytes),
         });

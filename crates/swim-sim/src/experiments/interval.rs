@@ -2,7 +2,9 @@
 //! short gaps, and take the healthy for dead.
 
 mod grid;
+mod promise;
 mod report;
+mod sums;
 mod tally;
 
 use std::time::Duration;
@@ -21,8 +23,8 @@ use tally::Tally;
 
 /// Before the first block.
 const QUIET: Duration = Duration::from_secs(15);
-/// When a run ends.
-const END: Duration = Duration::from_secs(120);
+/// How long blocks are repeated in Lifeguard's experiment, in seconds.
+const BLOCKING: u64 = 105;
 
 /// Options of `interval`.
 #[derive(clap::Args)]
@@ -35,7 +37,17 @@ pub(crate) struct Args {
     /// Runs for each cell of the grid and variant.
     #[arg(long, default_value_t = 1)]
     runs: u32,
-    /// Which cells: C members are blocked for D, then open for I, from 15 s until 120 s.
+    /// How long C members are blocked for D and open for I by turns, from 15 s on, in seconds; each
+    /// time in runs of its own.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_values_t = [BLOCKING],
+        value_name = "S",
+        value_parser = clap::value_parser!(u64).range(1..=86_400)
+    )]
+    time: Vec<u64>,
+    /// Which cells, each a C, a D and an I.
     #[arg(long, value_enum, default_value_t = Grid::Short)]
     grid: Grid,
     /// Other numbers C of blocked members than the grid's.
@@ -72,6 +84,11 @@ impl Block {
 }
 
 impl Args {
+    /// Whether all cells of a grid are run: what is promised of sums holds for these.
+    fn whole_grid(&self) -> bool {
+        self.blocked.is_empty() && self.durations.is_empty() && self.intervals.is_empty()
+    }
+
     fn cells(&self) -> Vec<Cell> {
         fn or<'a, T>(own: &'a [T], grid: &'a [T]) -> &'a [T] {
             if own.is_empty() { grid } else { own }
@@ -89,9 +106,18 @@ impl Args {
 }
 
 struct Job {
+    /// How long blocks are repeated, in seconds.
+    time: u64,
     variant: Variant,
     cell: Cell,
     run: u32,
+}
+
+impl Job {
+    /// When the run ends, counted from its beginning.
+    fn end(&self) -> Duration {
+        QUIET + Duration::from_secs(self.time)
+    }
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<Report> {
@@ -106,16 +132,18 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Report> {
         );
     }
     let mut jobs = Vec::new();
-    for variant in common.variants() {
-        for &cell in &cells {
-            jobs.extend((0..args.runs).map(|run| Job { variant, cell, run }));
+    for &time in &args.time {
+        for variant in common.variants() {
+            for &cell in &cells {
+                jobs.extend((0..args.runs).map(|run| Job { time, variant, cell, run }));
+            }
         }
     }
     let found = run_all(
         "interval",
         &jobs,
         common.threads(),
-        |_| Work::of(args.nodes, END),
+        |job| Work::of(args.nodes, job.end()),
         |job, progress| measure(job, args, progress),
     );
     Ok(report(args, &jobs, &found))
@@ -128,7 +156,7 @@ fn measure(job: &Job, args: &Args, progress: &Progress) -> Tally {
         Lab::warm(config, args.nodes, common.under(), seed_of(common.seed, job.run), progress);
     let blocked = lab.choose(job.cell.blocked);
     lab.pass(QUIET);
-    let end = swimmer::Instant::ZERO + END;
+    let end = swimmer::Instant::ZERO + job.end();
     while lab.cluster.now() < end {
         blocked.iter().for_each(|&ix| args.block.begin(&mut lab.cluster, ix));
         let until = lab.cluster.now() + Duration::from_millis(job.cell.duration_ms);

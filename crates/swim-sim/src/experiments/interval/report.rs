@@ -6,40 +6,57 @@ use super::super::Report;
 use super::super::plot::{Figure, Panel, Scale};
 use super::super::table::{Table, count};
 use super::super::variant::Variant;
-use super::grid::Cell;
+use super::sums::{Axis, Part, Sums, values};
 use super::tally::Tally;
-use super::{Args, Job};
+use super::{Args, Job, promise};
 
+/// How many of the worst cells of each variant are shown.
+const WORST: usize = 3;
+
+/// A sum over cells: a value is null if the cells differ in it.
 #[derive(Serialize)]
 struct Row {
     variant: Variant,
     runs: u32,
+    time_s: u64,
+    blocked: Option<u64>,
+    duration_ms: Option<u64>,
+    interval_ms: Option<u64>,
     #[serde(flatten)]
     tally: Tally,
 }
 
 pub(super) fn report(args: &Args, jobs: &[Job], found: &[Tally]) -> Report {
-    let sum = |keep: &dyn Fn(&Job) -> bool| {
-        let kept = jobs.iter().zip(found).filter(|(job, _)| keep(job));
-        kept.fold(Tally::default(), |sum, (_, &tally)| sum.add(tally))
-    };
-    let variants = args.common.variants();
-    let cells = args.cells();
-    let mut total = Table::new(
-        format!(
-            "Healthy members of {} held dead while others are blocked, in {} cells with {} runs each. \
-             FP: one for each observer; raised: by its own suspicion; at healthy: at observers that \
-             were never blocked.",
-            args.nodes,
-            cells.len(),
-            args.runs
-        ),
-        ["variant", "FP", "at healthy", "raised", "at healthy", "datagrams", "bytes"],
+    let sums = Sums::new(jobs, found);
+    let (mut tables, mut rows, mut panels) = (Vec::new(), Vec::new(), Vec::new());
+    for &time in &args.time {
+        tables.push(total(args, sums, time));
+        for axis in Axis::ALL {
+            tables.push(by(args, sums, time, axis));
+            panels.push(panel(args, sums, time, axis));
+        }
+        tables.push(worst(args, sums, time));
+        rows.extend(rows_of(args, sums, time));
+    }
+    let title = format!("Lifeguard's Interval experiment, {} members", args.nodes);
+    Report::new(tables, &rows, Figure::new(title, panels))
+}
+
+fn total(args: &Args, sums: Sums<'_>, time: u64) -> Table {
+    let title = format!(
+        "Healthy members of {} held dead while others are blocked again and again for {time} s, in {} \
+         cells with {} runs each. FP: one for each observer; raised: by its own suspicion; at \
+         healthy: at observers that were never blocked.",
+        args.nodes,
+        args.cells().len(),
+        args.runs
     );
-    let mut rows = Vec::new();
+    let head = ["variant", "FP", "at healthy", "raised", "at healthy", "datagrams", "bytes"];
+    let mut table = Table::new(title, head);
+    let variants = args.common.variants();
     for &variant in &variants {
-        let tally = sum(&|job| job.variant == variant);
-        total.push([
+        let tally = sums.of(time, variant, Part::All);
+        table.push([
             variant.to_string(),
             count(tally.fp),
             count(tally.fp_healthy),
@@ -48,64 +65,102 @@ pub(super) fn report(args: &Args, jobs: &[Job], found: &[Tally]) -> Report {
             count(tally.datagrams),
             count(tally.bytes),
         ]);
-        rows.push(Row { variant, runs: args.runs, tally });
     }
     for (variant, than) in
         [(Variant::Lifeguard, Variant::Swim), (Variant::Swimmer, Variant::Lifeguard)]
     {
-        let of = |variant| rows.iter().find(|row| row.variant == variant).map(|row| row.tally);
-        if let (Some(tally), Some(other)) = (of(variant), of(than)) {
-            total.note(compare(variant, tally, than, other));
+        if variants.contains(&variant) && variants.contains(&than) {
+            let of = |variant| sums.of(time, variant, Part::All);
+            table.note(compare(variant, of(variant), than, of(than)));
         }
     }
-    let mut tables = vec![total];
-    let mut panels = Vec::new();
-    let part = |name: &str, of: &dyn Fn(&Cell) -> u64| {
-        let mut values: Vec<u64> = cells.iter().map(of).collect();
-        values.sort_unstable();
-        values.dedup();
-        let mut table = Table::new(
-            format!("The same by {name}"),
-            [name, "variant", "FP", "at healthy", "datagrams"],
-        );
-        let mut panel = Panel::lines(
-            format!("False positives by {name}"),
-            (name, Scale::Log),
-            ("false positives", Scale::Log),
-        );
-        for &variant in &variants {
-            let at = |value| sum(&|job: &Job| job.variant == variant && of(&job.cell) == value);
-            let points = values.iter().map(|&value| (value as f64, at(value)));
-            let all = points.clone().map(|(x, tally)| (x, Some(tally.fp as f64)));
-            panel.line(variant, all);
-            let healthy = points.map(|(x, tally)| (x, Some(tally.fp_healthy as f64)));
-            panel.dashed(format!("{variant} at healthy"), healthy);
+    if let Some(sentence) = promise::sentence(args, sums, time) {
+        table.note(sentence);
+    }
+    table
+}
+
+fn by(args: &Args, sums: Sums<'_>, time: u64, axis: Axis) -> Table {
+    let name = axis.name();
+    let head = [name, "variant", "FP", "at healthy", "datagrams"];
+    let mut table = Table::new(format!("The same by {name}, {time} s"), head);
+    for value in values(&args.cells(), axis) {
+        for variant in args.common.variants() {
+            let tally = sums.of(time, variant, Part::Of(axis, value));
+            table.push([
+                count(value),
+                variant.to_string(),
+                count(tally.fp),
+                count(tally.fp_healthy),
+                count(tally.datagrams),
+            ]);
         }
-        for &value in &values {
-            for &variant in &variants {
-                let tally = sum(&|job| job.variant == variant && of(&job.cell) == value);
-                table.push([
-                    count(value),
-                    variant.to_string(),
-                    count(tally.fp),
-                    count(tally.fp_healthy),
-                    count(tally.datagrams),
-                ]);
-            }
+    }
+    table
+}
+
+fn panel(args: &Args, sums: Sums<'_>, time: u64, axis: Axis) -> Panel {
+    let mut panel = Panel::lines(
+        format!("False positives by {}, {time} s", axis.name()),
+        (axis.name(), Scale::Log),
+        ("false positives", Scale::Log),
+    );
+    let values = values(&args.cells(), axis);
+    for variant in args.common.variants() {
+        let at = |value| sums.of(time, variant, Part::Of(axis, value));
+        let points = values.iter().map(|&value| (value as f64, at(value)));
+        let all = points.clone().map(|(x, tally)| (x, Some(tally.fp as f64)));
+        panel.line(variant, all);
+        let healthy = points.map(|(x, tally)| (x, Some(tally.fp_healthy as f64)));
+        panel.dashed(format!("{variant} at healthy"), healthy);
+    }
+    panel
+}
+
+/// The cells in which each variant has the most false positives.
+fn worst(args: &Args, sums: Sums<'_>, time: u64) -> Table {
+    let head = ["variant", "C", "D", "I", "FP", "at healthy"];
+    let mut table = Table::new(format!("The worst cells of each, {time} s"), head);
+    for variant in args.common.variants() {
+        let with_tally = |cell| (cell, sums.of(time, variant, Part::One(cell)));
+        let mut cells: Vec<_> = args.cells().into_iter().map(with_tally).collect();
+        cells.sort_by_key(|(_, tally)| std::cmp::Reverse(tally.fp));
+        for (cell, tally) in cells.into_iter().take(WORST) {
+            table.push([
+                variant.to_string(),
+                count(u64::from(cell.blocked)),
+                count(cell.duration_ms),
+                count(cell.interval_ms),
+                count(tally.fp),
+                count(tally.fp_healthy),
+            ]);
         }
-        (table, panel)
+    }
+    table
+}
+
+/// All cells together, then those of one C, D or I, then each; of each variant.
+fn rows_of(args: &Args, sums: Sums<'_>, time: u64) -> Vec<Row> {
+    let cells = args.cells();
+    let of_axis = |axis| values(&cells, axis).into_iter().map(move |value| Part::Of(axis, value));
+    let mut parts = vec![Part::All];
+    parts.extend(Axis::ALL.into_iter().flat_map(of_axis));
+    parts.extend(cells.iter().map(|&cell| Part::One(cell)));
+    let row = |part: Part, variant| Row {
+        variant,
+        runs: args.runs,
+        time_s: time,
+        blocked: part.value(Axis::Blocked),
+        duration_ms: part.value(Axis::Duration),
+        interval_ms: part.value(Axis::Interval),
+        tally: sums.of(time, variant, part),
     };
-    for (name, of) in [
-        ("C, members blocked", &(|cell: &Cell| u64::from(cell.blocked)) as &dyn Fn(&Cell) -> u64),
-        ("D, ms blocked", &|cell: &Cell| cell.duration_ms),
-        ("I, ms open", &|cell: &Cell| cell.interval_ms),
-    ] {
-        let (table, panel) = part(name, of);
-        tables.push(table);
-        panels.push(panel);
-    }
-    let title = format!("Lifeguard's Interval experiment, {} members", args.nodes);
-    Report::new(tables, &rows, Figure::new(title, panels))
+    let variants = args.common.variants();
+    parts
+        .into_iter()
+        .flat_map(|part| variants.iter().map(move |&variant| (part, variant)))
+        .map(|(part, variant)| row(part, variant))
+        .collect()
 }
 
 /// How much rarer false positives are with one variant than with another.
@@ -119,7 +174,7 @@ fn compare(variant: Variant, tally: Tally, than: Variant, other: Tally) -> Strin
     )
 }
 
-/// So many as a part of so many; rounded against whoever promises that there are few.
+/// A part of a whole, rounded up, so that it never promises too much.
 fn share(part: u64, whole: u64) -> String {
     match (part, whole) {
         (0, _) => "0".to_owned(),
