@@ -1,5 +1,6 @@
 //! What all experiments share: their arguments, and what they hand over.
 
+pub(crate) mod canary;
 pub(crate) mod churn;
 pub(crate) mod conditions;
 pub(crate) mod detect;
@@ -27,7 +28,7 @@ use swim_sim::Environment;
 use swimmer::Profile;
 
 use plot::Figure;
-use table::Table;
+pub(crate) use table::Table;
 use variant::Variant;
 
 /// What every experiment can be told.
@@ -97,6 +98,11 @@ impl Report {
     fn new(tables: Vec<Table>, rows: &[impl serde::Serialize], figure: Figure) -> Self {
         let object = |row| serde_json::to_string(row).expect("rows have no keys but strings");
         Self { tables, json: rows.iter().map(object).collect(), figure }
+    }
+
+    /// The rows of its JSON.
+    fn rows(&self) -> anyhow::Result<Vec<serde_json::Value>> {
+        self.json.iter().map(|row| Ok(serde_json::from_str(row)?)).collect()
     }
 
     /// Writes the files that were asked for.

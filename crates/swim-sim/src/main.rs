@@ -12,7 +12,8 @@ use clap::{Parser, Subcommand};
 use swim_sim::SoakArgs;
 
 use experiments::{
-    Common, Report, churn, conditions, detect, interval, loss, partition, pause, scale, threshold,
+    Common, Report, Table, canary, churn, conditions, detect, interval, loss, partition, pause,
+    scale, threshold,
 };
 
 /// Simulated clusters of swimmer's real nodes, under one virtual clock.
@@ -49,34 +50,82 @@ enum Command {
     Scale(scale::Args),
     /// Members crash, one after another, under conditions: lossy networks, slow members, wrong clocks.
     Conditions(conditions::Args),
+    /// Compare figures of the documents with short runs; fail if one has left its bound.
+    Canary(canary::Args),
     /// Run random plans of faults by seeds, and check every step.
     Soak(SoakArgs),
 }
 
-fn main() -> anyhow::Result<ExitCode> {
-    let cli = Cli::parse();
-    let (report, common) = match &cli.command {
-        Command::Detect(args) => (detect::run(args)?, &args.common),
-        Command::Interval(args) => (interval::run(args)?, &args.common),
-        Command::Threshold(args) => (threshold::run(args)?, &args.common),
-        Command::Pause(args) => (pause::run(args)?, &args.common),
-        Command::Loss(args) => (loss::run(args)?, &args.common),
-        Command::Churn(args) => (churn::run(args)?, &args.common),
-        Command::Partition(args) => (partition::run(args)?, &args.common),
-        Command::Scale(args) => (scale::run(args)?, &args.common),
-        Command::Conditions(args) => (conditions::run(args)?, &args.common),
-        Command::Soak(args) => return Ok(swim_sim::run_soak(args)),
-    };
-    print(&report, common)?;
-    Ok(ExitCode::SUCCESS)
+impl Command {
+    /// Runs an experiment.
+    fn measure(&self) -> anyhow::Result<(Report, &Common)> {
+        Ok(match self {
+            Self::Detect(args) => (detect::run(args)?, &args.common),
+            Self::Interval(args) => (interval::run(args)?, &args.common),
+            Self::Threshold(args) => (threshold::run(args)?, &args.common),
+            Self::Pause(args) => (pause::run(args)?, &args.common),
+            Self::Loss(args) => (loss::run(args)?, &args.common),
+            Self::Churn(args) => (churn::run(args)?, &args.common),
+            Self::Partition(args) => (partition::run(args)?, &args.common),
+            Self::Scale(args) => (scale::run(args)?, &args.common),
+            Self::Conditions(args) => (conditions::run(args)?, &args.common),
+            Self::Canary(_) | Self::Soak(_) => anyhow::bail!("this is no experiment"),
+        })
+    }
 }
 
-fn print(report: &Report, common: &Common) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
-    match report.tables.iter().try_for_each(|table| writeln!(out, "{table}")) {
-        // Whoever reads only the beginning, as `head` does, has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-        written => written?,
+fn main() -> anyhow::Result<ExitCode> {
+    let cli = Cli::parse();
+    match &cli.command {
+        Command::Soak(args) => Ok(swim_sim::run_soak(args)),
+        Command::Canary(args) => look_at_canaries(args),
+        experiment => {
+            let (report, common) = experiment.measure()?;
+            print(&report.tables)?;
+            report.write_files(common)?;
+            Ok(ExitCode::SUCCESS)
+        }
     }
-    report.write_files(common)
+}
+
+/// Fails if a claim is true no longer.
+fn look_at_canaries(args: &canary::Args) -> anyhow::Result<ExitCode> {
+    let measure = |words: &str| {
+        let words = ["swim-sim"].into_iter().chain(words.split_whitespace());
+        Ok(Cli::try_parse_from(words)?.command.measure()?.0)
+    };
+    let outcome = canary::run(args, measure)?;
+    print(&outcome.tables)?;
+    if outcome.broken.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    eprintln!("BROKEN: {}", outcome.broken.join(", "));
+    Ok(ExitCode::FAILURE)
+}
+
+fn print(tables: &[Table]) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    match tables.iter().try_for_each(|table| writeln!(out, "{table}")) {
+        // A reader of the beginning only, as `head` is, has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_experiment_of_each_canary_can_be_run() {
+        for (name, words) in canary::experiments() {
+            let words = ["swim-sim"].into_iter().chain(words.split_whitespace());
+            let parsed = Cli::try_parse_from(words);
+            assert!(
+                parsed.is_ok(),
+                "{name}: {}",
+                parsed.err().map(|e| e.to_string()).unwrap_or_default()
+            );
+        }
+    }
 }

@@ -436,6 +436,19 @@ fn any_experiment_runs_under_a_condition() {
 }
 
 #[test]
+fn a_canary_says_what_it_has_measured_and_whether_the_claim_is_true() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_swim-sim"));
+    let output = command.args(["canary", "detect-two"]).output().unwrap();
+    let (table, errors) = (String::from_utf8(output.stdout).unwrap(), output.stderr);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&errors));
+    assert!(table.contains("detect --nodes 2 ") && table.contains("kept"), "{table}");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_swim-sim"));
+    let list = command.args(["canary", "--list"]).output().unwrap();
+    let list = String::from_utf8(list.stdout).unwrap();
+    assert!(list.contains("detect-two") && list.contains("interval"), "{list}");
+}
+
+#[test]
 fn the_same_seed_gives_the_same_results_on_any_number_of_threads() {
     for experiment in [
         "detect --nodes 6 --runs 4",
@@ -475,6 +488,7 @@ fn what_cannot_be_run_is_said() {
         "conditions --scenes loss:1000",
         "conditions --scenes clean --under loss:20",
         "interval --time 0",
+        "canary no-such-canary",
     ] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_swim-sim"));
         let output = command.args(arguments.split_whitespace()).output().unwrap();
