@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use swimmer::node::{ExchangeId, Node, Output, RequestId, Settings, Stats};
+use swimmer::node::{Answer, ExchangeId, Node, Output, RequestId, Settings, Stats};
 use swimmer::{Config, Instant};
 
 use crate::population::{address, cluster, id};
@@ -121,7 +121,10 @@ impl Pair {
             Said::Request(id) => {
                 listener.handle_request(now, from, RequestId(id.0), &mut self.wire)
             }
-            Said::Reply(id) => listener.handle_reply(now, ExchangeId(id.0), Some(&mut self.wire)),
+            Said::Reply(id) => {
+                let answer = Answer::Frame(&mut self.wire);
+                listener.handle_reply(now, ExchangeId(id.0), answer);
+            }
             Said::Other | Said::Wait(_) => {}
         }
     }

@@ -240,6 +240,9 @@ settings! {
     isolation_guard: bool,
     /// How long it holds its sentences at most. Default 20 s (`local` 10 s, `wan` 60 s).
     isolation_hold: Duration,
+    /// Whether a connection that the host of a probed member refuses counts as hearing from others,
+    /// and that member as one that confirms no suspicion (P6). Default: yes.
+    refusals: bool,
     /// Whether time that this node has lost by standing still is held against nobody (S8). Default:
     /// yes.
     stall_guard: bool,
@@ -338,6 +341,7 @@ impl Config {
             repeat_pings: true,
             isolation_guard: true,
             isolation_hold: ms(isolation_hold),
+            refusals: true,
             stall_guard: true,
             patience: true,
             expected_pause: Duration::ZERO,
@@ -403,6 +407,7 @@ impl Builder {
             .timeout_max(Duration::from_millis(1))
             .repeat_pings(false)
             .isolation_guard(false)
+            .refusals(false)
             .stall_guard(false)
             .patience(false)
     }

@@ -10,6 +10,8 @@ pub struct Counters {
     pub probes_failed: u64,
     /// Probes that asked relays and the reliable plane.
     pub probes_indirect: u64,
+    /// Reliable pings of probes that the host of the target refused: nobody listens there (P6).
+    pub connections_refused: u64,
     /// Probes not begun because too many were in flight.
     pub probes_full: u64,
     /// Acks and nacks that belong to no probe in flight: late, doubled or forged.
@@ -92,6 +94,7 @@ impl Counters {
             probes,
             probes_failed,
             probes_indirect,
+            connections_refused,
             probes_full,
             acks_unexpected,
             pings_misdirected,

@@ -32,6 +32,7 @@ mod order;
 mod patience;
 mod probe;
 mod probe_times;
+mod refusing;
 mod relay;
 mod reservation;
 mod ring;

@@ -7,6 +7,7 @@ mod messages;
 mod news;
 mod own;
 mod pauses;
+mod refusals;
 mod repair;
 mod state;
 
@@ -38,6 +39,7 @@ use crate::local::Local;
 use crate::order::Order;
 use crate::patience::Patience;
 use crate::probe::{Probes, Purpose};
+use crate::refusing::Refusing;
 use crate::relay::Relays;
 use crate::rtt::RoundTrips;
 use crate::seeds::Seeds;
@@ -80,6 +82,7 @@ pub struct Membership {
     probes: Probes,
     relays: Relays,
     suspicions: Deadlines<Suspicion>,
+    refusing: Refusing,
     /// The dead and left, and how the dead came to be; the deadline is when to forget.
     tombstones: Deadlines<Option<Death>>,
     seeds: Seeds,
@@ -172,6 +175,7 @@ impl Membership {
             probes: Probes::new(Seq(rng.random())),
             relays: Relays::default(),
             suspicions: Deadlines::default(),
+            refusing: Refusing::default(),
             tombstones: Deadlines::default(),
             seeds: Seeds::default(),
             leaving: None,
@@ -491,6 +495,7 @@ impl Membership {
         self.table.set_claim(ix, claim);
         if claim.state != State::Suspect {
             self.suspicions.remove(ix);
+            self.refusing.remove(ix);
         }
         if before == State::Suspect {
             // The suspicion that it looks into is over (S7).
@@ -525,6 +530,7 @@ impl Membership {
         if !before.is_present() {
             return;
         }
+        self.limit_confirmations();
         // Room is made first, so that it is never the new one that goes.
         while self.tombstones.len() >= self.config.tombstones_max() as usize {
             let Some((_, oldest)) = self.tombstones.first() else { break };
@@ -589,6 +595,9 @@ impl Membership {
         for ix in self.suspicions.members() {
             let state = self.table.held(ix).claim().state;
             assert_eq!(state, State::Suspect, "only a suspect has a suspicion");
+        }
+        for ix in self.refusing.members() {
+            assert!(self.suspicions.value(ix).is_some(), "only a suspect is known to refuse");
         }
         for ix in self.tombstones.members() {
             let state = self.table.held(ix).claim().state;

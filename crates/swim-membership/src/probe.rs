@@ -69,10 +69,15 @@ pub(crate) struct Probe {
     phase: Phase,
     timeout_at: Instant,
     ends_at: Instant,
+    /// From when the target is given time if the probe fails (S1): when it was sent, or the probe
+    /// for which the target was asked as a relay (P6).
+    pub(crate) counts_from: Instant,
     /// Relays asked that have not said nack, by index.
     pub(crate) silent_relays: Vec<MemberIx>,
-    /// Whether any relay was asked.
-    pub(crate) relayed: bool,
+    /// How many relays were asked.
+    pub(crate) relays: usize,
+    /// Whether the host of the target has refused the connection for the reliable ping, in time.
+    pub(crate) refused: bool,
 }
 
 impl Probe {
@@ -98,8 +103,10 @@ impl Probe {
             phase: Phase::Direct,
             timeout_at: sent_at + times.direct,
             ends_at: sent_at + times.whole,
+            counts_from: sent_at,
             silent_relays: Vec::new(),
-            relayed: false,
+            relays: 0,
+            refused: false,
         }
     }
 
@@ -149,7 +156,7 @@ impl Probe {
     /// Others are asked now.
     pub(crate) fn on_asked(&mut self, now: Instant, relays: &[MemberIx]) {
         self.asked_at = now;
-        self.relayed = !relays.is_empty();
+        self.relays = relays.len();
         self.silent_relays = Vec::from(relays);
     }
 
@@ -247,6 +254,13 @@ impl Probes {
     /// The number of a probe whose target is one of these.
     pub(crate) fn to(&self, is_target: impl Fn(MemberIx) -> bool) -> Option<Seq> {
         self.in_flight.iter().find(|probe| is_target(probe.target)).map(|probe| probe.seq)
+    }
+
+    /// The time of this target, if a probe of it is in flight, counts from this moment at the latest.
+    pub(crate) fn date_back(&mut self, target: MemberIx, to: Instant) {
+        for probe in self.in_flight.iter_mut().filter(|probe| probe.target == target) {
+            probe.counts_from = probe.counts_from.min(to);
+        }
     }
 
     /// A probe has failed; its ack may still come.

@@ -130,6 +130,12 @@ impl Suspicion {
         self.confirmed() < self.times.confirmations && self.accusers.insert(accuser)
     }
 
+    /// No more than `confirmations` can be given any more (S3). Those that were given stay.
+    pub(crate) fn limit_confirmations(&mut self, confirmations: usize) {
+        let limit = u32::try_from(confirmations).unwrap_or(u32::MAX).max(self.confirmed());
+        self.times.confirmations = self.times.confirmations.min(limit);
+    }
+
     /// Only the first accuser's word counts from now on.
     pub(crate) fn forget_confirmations(&mut self) {
         self.accusers = self.accusers.as_slice().iter().copied().take(1).collect();

@@ -520,8 +520,9 @@ fn s7_eight_of_many_look() {
         bench.drain();
         looks
     });
-    // Of 100 members every thirteenth looks: at each suspect another seven or eight.
-    assert!((7..=8).contains(&looked.count()));
+    // Eight of 100 look at each suspect, so that this node looks at about eight of its 99.
+    let looked = looked.count();
+    assert!((6..=10).contains(&looked), "{looked}");
 }
 
 #[test]

@@ -15,14 +15,14 @@ use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
 use swim_membership::{Config, Instant, KnownBug};
 use swim_proto::{ClusterName, NodeId, State};
-use swimmer::node::{ExchangeId, Node};
+use swimmer::node::Node;
 
 pub use faults::{Data, Place};
 pub use observe::{Ended, Observation, Seen};
 
 use crate::check::{Checker, Violation};
 use crate::environment::{Active, Judges};
-use crate::host::{Condition, Host, Input};
+use crate::host::{Asker, Condition, Host, Input, Reply};
 use crate::liar::Liar;
 use crate::link::{Conditions, Links};
 use crate::meter::Meter;
@@ -103,6 +103,8 @@ pub struct Traffic {
     pub doubled: u64,
     /// Datagrams to a place where nobody listened.
     pub to_nobody: u64,
+    /// Exchanges that a host has refused because nobody listened there.
+    pub refused: u64,
     /// Packets that waited on a clogged link.
     pub clogged: u64,
     /// Packets whose bytes were changed.
@@ -120,12 +122,36 @@ pub struct Traffic {
 /// What will happen.
 #[derive(Debug)]
 enum Happening {
-    Wake { host: u32, life: u32 },
-    Arrives { to: SocketAddr, input: Input },
-    Replied { host: u32, life: u32, exchange: ExchangeId, frame: Option<Vec<u8>> },
-    GiveUp { host: u32, life: u32, exchange: ExchangeId },
-    Saved { host: u32, life: u32, result: Result<(), String> },
-    Routine { environment: u32, routine: u32 },
+    Wake {
+        host: u32,
+        life: u32,
+    },
+    Arrives {
+        to: SocketAddr,
+        input: Input,
+    },
+    /// A SYN comes to a host that would have refused it when it was sent.
+    Knocks {
+        to: SocketAddr,
+        asker: Asker,
+        request: Input,
+    },
+    Replied {
+        asker: Asker,
+        reply: Reply,
+    },
+    GiveUp {
+        asker: Asker,
+    },
+    Saved {
+        host: u32,
+        life: u32,
+        result: Result<(), String>,
+    },
+    Routine {
+        environment: u32,
+        routine: u32,
+    },
 }
 
 /// Nodes of the real composition under one virtual clock.

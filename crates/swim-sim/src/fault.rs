@@ -3,7 +3,8 @@
 //! The words are those of plans and stories:
 //!
 //! ```text
-//! crash h2                         its process ends without a word
+//! crash h2                         its process ends without a word; connections to it fail
+//! kill h2                          its process ends; its host refuses connections
 //! restart h2 [lost] [moved|back]   it starts; without its data; at another port, or at its first
 //! pause h2 | resume h2             it stands still | it goes on
 //! block h2 | stick h2              nothing goes in or out | its first message holds up all others
@@ -41,8 +42,10 @@ use crate::link::{Conditions, Tampering};
 /// One thing that is done to a cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// A process ends without a word.
+    /// A process ends without a word, and its host refuses nothing: connections to it just fail.
     Crash(HostIx),
+    /// A process ends without a word. Its host refuses connections.
+    Kill(HostIx),
     /// It starts, after a crash or while it runs.
     Restart(HostIx, Data, Place),
     /// It stands still.
@@ -119,6 +122,7 @@ impl Fault {
     pub fn hosts(&self) -> Vec<HostIx> {
         match *self {
             Self::Crash(a)
+            | Self::Kill(a)
             | Self::Restart(a, ..)
             | Self::Pause(a)
             | Self::Block(a)
@@ -154,6 +158,7 @@ impl Fault {
         let now = cluster.now();
         match *self {
             Self::Crash(ix) => cluster.crash(ix),
+            Self::Kill(ix) => cluster.kill(ix),
             Self::Restart(ix, data, place) => cluster.restart(ix, data, place, &seeds(cluster)),
             Self::Pause(ix) => cluster.pause(ix),
             Self::Block(ix) => cluster.block(ix),

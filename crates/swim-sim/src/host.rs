@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use swim_membership::{Instant, Now};
 use swim_proto::NodeId;
-use swimmer::node::{ExchangeId, Node, RequestId, SavedState};
+use swimmer::node::{Answer, ExchangeId, Node, RequestId, SavedState};
 
 use crate::wall_clock::WallClock;
 
@@ -69,7 +69,34 @@ impl Skew {
 pub(crate) enum Input {
     Datagram { from: SocketAddr, bytes: Vec<u8> },
     Request { from: SocketAddr, asker: Asker, frame: Vec<u8> },
-    Reply { exchange: ExchangeId, frame: Option<Vec<u8>> },
+    Reply { exchange: ExchangeId, reply: Reply },
+}
+
+/// What comes of an exchange.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    Frame(Vec<u8>),
+    /// It failed, or was not answered.
+    Nothing,
+    /// The host has refused the connection: nobody listens there.
+    Refused,
+}
+
+impl Reply {
+    pub(crate) fn frame(&self) -> Option<&[u8]> {
+        match self {
+            Self::Frame(frame) => Some(frame),
+            Self::Nothing | Self::Refused => None,
+        }
+    }
+
+    pub(crate) fn as_answer(&mut self) -> Answer<'_> {
+        match self {
+            Self::Frame(frame) => Answer::Frame(frame),
+            Self::Nothing => Answer::Nothing,
+            Self::Refused => Answer::Refused,
+        }
+    }
 }
 
 /// What waits for a host that stands still or is blocked.
@@ -93,7 +120,7 @@ pub(crate) struct Asker {
 pub(crate) enum Held {
     Datagram { to: SocketAddr, bytes: Vec<u8> },
     Request { to: SocketAddr, exchange: ExchangeId, frame: Vec<u8> },
-    Reply { asker: Asker, frame: Option<Vec<u8>> },
+    Reply { asker: Asker, reply: Reply },
 }
 
 /// A machine and, while it is up, the node on it.
@@ -119,6 +146,9 @@ pub(crate) struct Host {
     pub(crate) uplink_free_at: Instant,
     /// Packets that wait at most.
     pub(crate) inbox_max: usize,
+    /// Whether it refuses connections where nobody listens: only its process was killed. A host that
+    /// has crashed answers none.
+    pub(crate) refuses: bool,
     /// Whether its identity is another host's.
     pub(crate) twin: bool,
     pub(crate) wall_clock: WallClock,
@@ -149,6 +179,7 @@ impl Host {
             exchanges: BTreeMap::new(),
             uplink_free_at: Instant::ZERO,
             inbox_max: INBOX_MAX,
+            refuses: false,
             twin: false,
             wall_clock: WallClock::default(),
             metadata: Vec::new(),
@@ -169,6 +200,11 @@ impl Host {
         self.node.is_some() && self.address == address
     }
 
+    /// Whether it refuses a connection to this address.
+    pub(crate) fn refuses_at(&self, address: SocketAddr) -> bool {
+        self.refuses && !self.listens_at(address)
+    }
+
     /// Keeps what has come for a host that stands still. Returns whether there was room.
     #[must_use]
     pub(crate) fn keep_for_later(&mut self, input: Input) -> bool {
@@ -182,6 +218,7 @@ impl Host {
     /// The process is gone, with all that it knew and all that waited for it.
     pub(crate) fn end(&mut self) {
         self.node = None;
+        self.refuses = false;
         self.condition = Condition::Down;
         self.life += 1;
         self.wake_at = Instant::NEVER;

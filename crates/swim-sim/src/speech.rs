@@ -7,6 +7,7 @@ use swim_proto::{
     RefusalReason, Reply, Request, Seq,
 };
 
+use crate::host::Reply as Answered;
 use crate::names::Names;
 
 /// Parts that are written out; of more it is said how many there are.
@@ -72,8 +73,12 @@ impl Speech {
         }
     }
 
-    pub(crate) fn reply(&mut self, names: &Names, bytes: Option<&[u8]>) -> String {
-        let Some(bytes) = bytes else { return "no answer".into() };
+    pub(crate) fn reply(&mut self, names: &Names, reply: &Answered) -> String {
+        let bytes = match reply {
+            Answered::Frame(frame) => frame,
+            Answered::Nothing => return "no answer".into(),
+            Answered::Refused => return "connection refused".into(),
+        };
         self.read.clear();
         self.read.extend_from_slice(bytes);
         match self.codec.decode_reply(&mut self.read, &mut self.scratch) {

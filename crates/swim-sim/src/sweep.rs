@@ -134,6 +134,7 @@ impl Summary {
             ("of another cluster", traffic.foreign),
             ("of a later version", traffic.later),
             ("lost for want of room", traffic.overflowed),
+            ("refused by a host", traffic.refused),
             ("crashed", seen.crashes),
             ("in an environment", seen.environments),
             ("joined", seen.joined),
@@ -175,7 +176,8 @@ impl fmt::Display for Summary {
         writeln!(
             f,
             "traffic: {} datagrams, {} exchanges; {} lost, {} cut, {} doubled, {} clogged, \
-             {} damaged, {} replayed, {} foreign, {} later, {} overflowed, {} to nobody",
+             {} damaged, {} replayed, {} foreign, {} later, {} overflowed, {} to nobody, \
+             {} refused",
             traffic.datagrams,
             traffic.exchanges,
             traffic.lost,
@@ -188,6 +190,7 @@ impl fmt::Display for Summary {
             traffic.later,
             traffic.overflowed,
             traffic.to_nobody,
+            traffic.refused,
         )?;
         write!(f, "longest from calm to agreement: {:.1} s, seed {by}", longest.as_secs_f64())
     }
@@ -218,6 +221,7 @@ impl Traffic {
         self.cut += other.cut;
         self.doubled += other.doubled;
         self.to_nobody += other.to_nobody;
+        self.refused += other.refused;
         self.clogged += other.clogged;
         self.damaged += other.damaged;
         self.replayed += other.replayed;

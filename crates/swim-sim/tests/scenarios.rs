@@ -83,6 +83,7 @@ stories! {
     rolling_restart_with_new_addresses,
     healing,
     crash_during_an_outage,
+    killed_processes,
 }
 
 #[test]

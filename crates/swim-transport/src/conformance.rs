@@ -89,6 +89,7 @@ pub async fn check_closing<T: Transport>(
     let ends = Ends { address, bind };
     closing::ends_what_waits(&ends).await;
     closing::makes_later_calls_errors(&ends).await;
+    closing::is_no_refusal_of_the_other_side(&ends).await;
     closing::frees_the_address(&ends).await;
     closing::frees_the_address_whoever_still_waits(&ends).await;
 }

@@ -3,7 +3,7 @@
 mod inbox;
 mod transport;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::{Range, RangeInclusive};
@@ -41,7 +41,7 @@ pub struct MemoryStats {
     pub nobody: u64,
     /// Copies lost because too many were under way to one endpoint or waited there: 4,096.
     pub overflowed: u64,
-    /// Requests refused because too many waited at one endpoint: 1,024.
+    /// Requests that failed because too many waited at one endpoint: 1,024.
     pub requests_refused: u64,
 }
 
@@ -50,6 +50,11 @@ pub struct MemoryStats {
 /// It keeps tokio's time, so with a paused clock hours pass in no time. Each transport draws its
 /// faults for itself: the same seed, the same order of [`bind`](Self::bind)s and the same sends of
 /// one transport have the same faults, whatever the others do.
+///
+/// A host is an IP address at which something was bound once. It refuses a request to a port where
+/// nothing is bound any more ([`ErrorKind::ConnectionRefused`]); a request to any other IP address
+/// ends with [`ErrorKind::HostUnreachable`]. For a host that is gone, with all that was bound there,
+/// [`isolate`](Self::isolate) its addresses: requests to them hang.
 ///
 /// Cheap to clone; all clones are the same network.
 ///
@@ -83,6 +88,8 @@ struct State {
     /// Who is in which part. Those in none are a part of their own.
     parts: BTreeMap<SocketAddr, usize>,
     endpoints: HashMap<SocketAddr, Arc<Endpoint>>,
+    /// Where something was bound once.
+    hosts: HashSet<IpAddr>,
     bound: u32,
     next_port: u16,
     next_passing_port: u16,
@@ -107,6 +114,7 @@ impl MemoryNetwork {
             isolated: BTreeSet::new(),
             parts: BTreeMap::new(),
             endpoints: HashMap::new(),
+            hosts: HashSet::new(),
             bound: 0,
             next_port: *PORTS.start(),
             next_passing_port: *PASSING_PORTS.start(),
@@ -125,6 +133,7 @@ impl MemoryNetwork {
         let (inbox, closing) = (Watched::new(Inbox::default()), Closing::new());
         let endpoint = Arc::new(Endpoint { address, inbox, closing });
         state.endpoints.insert(address, Arc::clone(&endpoint));
+        state.hosts.insert(address.ip());
         let draws = Draws::from_rng(&mut state.seeds);
         drop(state);
         Ok(MemoryTransport::new(self.clone(), endpoint, draws))
@@ -220,7 +229,12 @@ impl MemoryNetwork {
         frame: Vec<u8>,
     ) -> io::Result<(Arc<Endpoint>, ReplyReceiver)> {
         let mut state = self.0.lock();
-        let endpoint = state.endpoints.get(&to).cloned().ok_or(ErrorKind::ConnectionRefused)?;
+        let Some(endpoint) = state.endpoints.get(&to).cloned() else {
+            return Err(match state.hosts.contains(&to.ip()) {
+                true => ErrorKind::ConnectionRefused.into(),
+                false => ErrorKind::HostUnreachable.into(),
+            });
+        };
         let from = SocketAddr::new(from, state.pass());
         let (responder, reply) = Responder::channel();
         let incoming = Incoming { from, frame, responder };
@@ -228,7 +242,7 @@ impl MemoryNetwork {
             Ok(()) => Ok((endpoint, reply)),
             Err(Full) => {
                 state.stats.requests_refused += 1;
-                Err(ErrorKind::ConnectionRefused.into())
+                Err(ErrorKind::ResourceBusy.into())
             }
         }
     }

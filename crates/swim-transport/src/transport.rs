@@ -64,6 +64,11 @@ pub trait Transport: Send + Sync + 'static {
     ///
     /// # Errors
     /// When the other side is not reached or does not keep to the framing, or this one is closed.
+    ///
+    /// [`ConnectionRefused`](io::ErrorKind::ConnectionRefused) means one thing: the host of the
+    /// other side has answered that nobody listens at this address. A node takes it as proof that
+    /// its own network works, so no other failure may be reported by this kind. A transport that
+    /// cannot tell reports another kind.
     fn exchange(
         &self,
         to: SocketAddr,

@@ -222,6 +222,8 @@ impl<F: Framing> Transport for UdpTcp<F> {
     async fn exchange(&self, to: SocketAddr, request: Vec<u8>) -> io::Result<Option<Vec<u8>>> {
         self.closing
             .or_closed(async {
+                // Refused: the host of `to` has answered the SYN with a RST. No later step fails
+                // with this kind.
                 let mut stream = TcpStream::connect(to).await?;
                 stream.set_nodelay(true)?;
                 stream.write_all(&request).await?;

@@ -27,6 +27,7 @@ enum Breach {
     ReachesNobody,
     KeepsWaiting,
     SendsWhenClosed,
+    IsRefusedWhenClosed,
     KeepsTheAddress,
 }
 
@@ -110,6 +111,7 @@ impl Transport for Broken {
         match (self.inner.exchange(to, request).await, self.breach) {
             (Ok(None), Breach::AnswersForOthers) => Ok(Some(Vec::new())),
             (Err(_), Breach::ReachesNobody) if !self.is_closed() => Ok(None),
+            (Err(_), Breach::IsRefusedWhenClosed) => Err(io::ErrorKind::ConnectionRefused.into()),
             (result, _) => result,
         }
     }
@@ -171,6 +173,7 @@ async fn each_breach_is_found_and_named_by_its_clause() {
         (Breach::KeepsWaiting, "close ends with an error what waits"),
         (Breach::KeepsTheAddress, "address is free again"),
         (Breach::SendsWhenClosed, "every call of a closed transport is an error"),
+        (Breach::IsRefusedWhenClosed, "nobody listens on the other side"),
     ];
     for (breach, clause) in clauses {
         let verdict = verdict(breach).await;

@@ -146,6 +146,18 @@ async fn a_cut_that_comes_meanwhile_holds_back_the_reply() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_refusal_is_passed_on_and_a_cut_holds_it_back() {
+    let (faulty, control, plain) = ends(1);
+    let nobody = plain.local_addr();
+    plain.close().await;
+    let ask = || timeout(LONG, faulty.exchange(nobody, b"request".to_vec()));
+    let refused = ask().await.unwrap().unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+    control.cut_to(nobody);
+    assert!(ask().await.is_err(), "it hangs");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_cut_from_an_address_loses_its_datagrams_alone() {
     let (faulty, control, plain) = ends(1);
     control.cut_from(plain.local_addr());

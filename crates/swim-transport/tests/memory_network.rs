@@ -214,8 +214,8 @@ async fn datagrams_and_requests_beyond_the_bound_are_dropped_and_counted() {
         asks.spawn(async move { one.exchange(to, b"request".to_vec()).await });
     }
     for _ in 0..5 {
-        let refused = timeout(LONG, asks.join_next()).await.unwrap().unwrap().unwrap();
-        assert_eq!(refused.unwrap_err().kind(), ErrorKind::ConnectionRefused);
+        let failed = timeout(LONG, asks.join_next()).await.unwrap().unwrap().unwrap();
+        assert_eq!(failed.unwrap_err().kind(), ErrorKind::ResourceBusy);
     }
     assert_eq!(network.stats().requests_refused, 5);
     asks.shutdown().await;
@@ -225,9 +225,6 @@ async fn datagrams_and_requests_beyond_the_bound_are_dropped_and_counted() {
 async fn an_asker_learns_that_its_request_was_closed_away() {
     let network = MemoryNetwork::new(1);
     let [one, two, three] = bind(&network);
-    let nobody = one.exchange("10.1.1.1:1".parse().unwrap(), b"request".to_vec()).await;
-    assert_eq!(nobody.unwrap_err().kind(), ErrorKind::ConnectionRefused);
-
     let waiting = one.exchange(two.local_addr(), b"request".to_vec());
     let close = async {
         tokio::task::yield_now().await;
@@ -246,6 +243,23 @@ async fn an_asker_learns_that_its_request_was_closed_away() {
     let both = timeout(LONG, async { tokio::join!(taken, take) });
     let (taken, ()) = both.await.unwrap();
     assert_eq!(taken.unwrap_err().kind(), ErrorKind::ConnectionReset);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_refuses_where_nothing_is_bound_any_more_and_other_hosts_are_not_reached() {
+    let network = MemoryNetwork::new(1);
+    let [one, two] = bind(&network);
+    let (two_was_at, start) = (two.local_addr(), Instant::now());
+    drop(two);
+    network.delay(20 * MS..20 * MS);
+    let kind = async |to| one.exchange(to, b"request".to_vec()).await.unwrap_err().kind();
+    assert_eq!(kind(two_was_at).await, ErrorKind::ConnectionRefused);
+    assert!((40 * MS..45 * MS).contains(&start.elapsed()), "there and back");
+    assert_eq!(kind("10.1.1.1:1".parse().unwrap()).await, ErrorKind::HostUnreachable);
+
+    network.isolate(two_was_at);
+    let hangs = timeout(LONG, one.exchange(two_was_at, b"request".to_vec())).await;
+    assert!(hangs.is_err(), "a host that is gone answers nothing: {hangs:?}");
 }
 
 #[tokio::test(start_paused = true)]

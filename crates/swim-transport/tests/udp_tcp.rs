@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -100,6 +101,16 @@ async fn a_datagram_to_a_closed_port_fails_neither_the_next_receive_nor_the_next
     }
     deliver(&two, &one, one.local_addr()).await;
     deliver(&one, &two, two.local_addr()).await;
+}
+
+#[tokio::test]
+async fn a_host_where_nobody_listens_any_more_refuses() {
+    let (one, gone) =
+        (UdpTcp::bind(loopback()).await.unwrap(), UdpTcp::bind(loopback()).await.unwrap());
+    let nobody = gone.local_addr();
+    gone.close().await;
+    let refused = timeout(PATIENCE, one.exchange(nobody, vec![1, 0, 0, 0, 7])).await.unwrap();
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::ConnectionRefused);
 }
 
 #[tokio::test]

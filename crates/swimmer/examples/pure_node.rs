@@ -13,7 +13,7 @@ use std::error::Error;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use swimmer::node::{ExchangeId, Node, Output, RequestId, Settings};
+use swimmer::node::{Answer, ExchangeId, Node, Output, RequestId, Settings};
 use swimmer::{ClusterName, Config, Event, Instant, NodeId, Profile};
 
 /// How long everything is on its way.
@@ -24,6 +24,7 @@ enum Input {
     Datagram { from: SocketAddr, payload: Vec<u8> },
     Request { from: SocketAddr, id: ExchangeId, frame: Vec<u8> },
     Reply { id: ExchangeId, frame: Option<Vec<u8>> },
+    Refusal { id: ExchangeId },
 }
 
 #[derive(Default)]
@@ -78,9 +79,9 @@ impl World {
     fn deliver(&mut self, to: SocketAddr, input: Input) {
         let now = self.now;
         let Some(node) = self.nodes.get_mut(&to) else {
-            // Nobody is there: a datagram is lost, a request finds no ear.
+            // Nobody is there: a datagram is lost, and the host refuses a request.
             if let Input::Request { from, id, .. } = input {
-                self.send(from, Input::Reply { id, frame: None });
+                self.send(from, Input::Refusal { id });
             }
             return;
         };
@@ -94,7 +95,11 @@ impl World {
                 self.drain(to, Some((from, id)));
             }
             Input::Reply { id, mut frame } => {
-                node.handle_reply(now, id, frame.as_deref_mut());
+                node.handle_reply(now, id, frame.as_deref_mut().into());
+                self.drain(to, None);
+            }
+            Input::Refusal { id } => {
+                node.handle_reply(now, id, Answer::Refused);
                 self.drain(to, None);
             }
         }

@@ -48,6 +48,7 @@ use swim_proto::{
 };
 
 pub use commands::{SendError, TooLong};
+pub use exchanges::Answer;
 pub use output::{Completion, ExchangeId, Output, RequestId, SendId};
 pub use stats::{DriverCounters, Stats, WireCounters};
 pub use swim_membership::SavedState;

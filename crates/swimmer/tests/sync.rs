@@ -13,7 +13,7 @@ use swim_proto::{
     Accusers, BincodeCodec, BucketSet, ClusterName, Codec, Datagram, Fit, Frame, Incarnation,
     NodeId, Part, Record, RecordFields, Reply, Request, ShortId, Subject, TinyId, Versions,
 };
-use swimmer::node::{Node, Output, RequestId, Settings};
+use swimmer::node::{Answer, Node, Output, RequestId, Settings};
 use swimmer::{Instant, Member, State};
 
 fn cluster() -> ClusterName {
@@ -134,7 +134,7 @@ impl Net {
                         answer(&mut self.nodes[to], self.now, &mut request)
                     });
                     self.carried.add(reply.as_deref().unwrap_or_default());
-                    self.nodes[n].handle_reply(self.now, id, reply.as_deref_mut());
+                    self.nodes[n].handle_reply(self.now, id, reply.as_deref_mut().into());
                 }
                 _ => {}
             }
@@ -480,7 +480,7 @@ fn e2_a_liar_who_never_ends_is_left_when_it_does_not_go_on_or_after_2_048_rounds
                 next: Some(ShortId(next)),
             };
             let mut reply = frame(&Frame::Reply(entries), &[]);
-            net.nodes[0].handle_reply(net.now, exchange, Some(&mut reply));
+            net.nodes[0].handle_reply(net.now, exchange, Answer::Frame(&mut reply));
         }
         assert_eq!(asked, rounds);
         assert_eq!(net.nodes[0].stats().wire.rounds_full, u64::from(advances));

@@ -18,7 +18,7 @@ use crate::table::MemberIx;
 use crate::time::{Clock, Instant, Now};
 
 /// How many members look for themselves when a member is accused (S7).
-const CORROBORATORS: usize = 8;
+const CORROBORATORS: u64 = 8;
 /// A wake-up that is later than this, and than the base time-out, is a stall (S8, S6).
 const STALL_MIN: Duration = Duration::from_millis(250);
 /// By how many periods a turn is put off at most because of the wall clock (P1).
@@ -323,6 +323,9 @@ impl Membership {
             self.isolation.on_turn(probe.heard);
         }
         self.accuse(now, &probe);
+        if probe.refused {
+            self.on_refused_probe_failed(now, &probe);
+        }
     }
 
     /// By how much a failed probe worsens this node's health (H1).
@@ -335,10 +338,11 @@ impl Membership {
             HealthRule::Once => {
                 // Relays that live and yet said nothing speak for a fault on our side.
                 let alive = |&ix: &MemberIx| self.table.held(ix).claim().state == State::Alive;
-                u32::from(!probe.relayed || probe.silent_relays.iter().any(alive))
+                let blamed = probe.relays == 0 || probe.silent_relays.iter().any(alive);
+                u32::from(blamed && !probe.refused)
             }
             HealthRule::Paper => 1 + u32::from(silent > 0),
-            HealthRule::Memberlist if !probe.relayed => 1,
+            HealthRule::Memberlist if probe.relays == 0 => 1,
             HealthRule::Memberlist => silent,
         }
     }
@@ -407,7 +411,7 @@ impl Membership {
             return now;
         }
         let ordinary = self.config.period() + self.excess_of(probe.target) * 2;
-        probe.sent_at + (now - probe.sent_at).saturating_sub(ordinary)
+        probe.counts_from + (now - probe.sent_at).saturating_sub(ordinary)
     }
 
     /// A new suspicion was heard of: with some probability this node looks for itself, and confirms
@@ -426,13 +430,13 @@ impl Membership {
     /// in the order of the short ids, other ones for each incarnation (S7).
     fn is_corroborator(&self, ix: MemberIx) -> bool {
         let entry = self.table.held(ix);
-        let n = self.table.present() + 1;
+        let others = self.table.present();
         // This node is not in its own table.
         let (own, suspect) = (self.table.rank(self.local.id), self.table.rank(entry.id));
         let suspect = suspect + usize::from(suspect >= own);
-        let distance = (n + own - suspect) % n;
-        let step = (n - 1).div_ceil(CORROBORATORS).max(1);
-        let turn = entry.claim().incarnation.0 as usize % step;
-        (distance + turn).is_multiple_of(step)
+        let behind = (own + others - suspect) % (others + 1);
+        let turn = entry.claim().incarnation.0 % others as u64;
+        let place = (behind as u64 + turn) % others as u64;
+        place * CORROBORATORS % (others as u64) < CORROBORATORS
     }
 }

@@ -260,7 +260,9 @@ impl Membership {
             suspicion.confirm(other);
         }
         self.set_claim(now, ix, Claim::new(incarnation, State::Suspect), None);
+        self.refusing.remove(ix);
         self.watch(ix, suspicion);
+        self.limit_confirmations();
         match held {
             // It must have raised its incarnation itself, so it is back, if in doubt.
             State::Dead => self.emit(ix, EventKind::Up),

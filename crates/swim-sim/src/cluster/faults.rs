@@ -31,9 +31,21 @@ pub enum Place {
 }
 
 impl Cluster {
-    /// The process ends without a word.
+    /// The process ends without a word, and its host refuses nothing: connections to it just fail.
     pub fn crash(&mut self, ix: HostIx) {
         self.transcript.event(self.now, format_args!("h{} crashes", ix.0));
+        self.end(ix);
+    }
+
+    /// The process ends without a word. Its host stays up, and refuses connections to ports where
+    /// nobody listens.
+    pub fn kill(&mut self, ix: HostIx) {
+        self.transcript.event(self.now, format_args!("h{} is killed", ix.0));
+        self.end(ix);
+        self.hosts[ix.0 as usize].refuses = true;
+    }
+
+    fn end(&mut self, ix: HostIx) {
         // A write under way may have reached the disk.
         let reached = self.rng.random::<bool>();
         let host = &mut self.hosts[ix.0 as usize];

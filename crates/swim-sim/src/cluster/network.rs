@@ -9,7 +9,7 @@ use swim_membership::Instant;
 use swimmer::node::{ExchangeId, Output, SavedState};
 
 use super::{Cluster, Happening};
-use crate::host::{Asker, Condition, Held, Input, host_of};
+use crate::host::{Asker, Condition, Held, Input, Reply, host_of};
 use crate::names::Names;
 use crate::transcript::Detail;
 
@@ -19,6 +19,8 @@ const UDP_OVERHEAD: u64 = 28;
 const TCP_OVERHEAD: u64 = 52;
 /// Packets of an exchange that carry no payload: three to open, two acknowledgements, four to close.
 const TCP_BARE_PACKETS: u64 = 9;
+/// Packets of a connection that is refused: SYN and RST.
+const TCP_REFUSED_PACKETS: u64 = 2;
 const TCP_SEGMENT: u64 = 1_448;
 /// The first wait of TCP for a lost packet of the handshake, and of what follows.
 const SYN_RETRY: Duration = Duration::from_secs(1);
@@ -83,8 +85,9 @@ impl Cluster {
                         checker.on_request_sent(running, &frame);
                     }
                     host.exchanges.insert(id, deadline);
-                    let (life, at) = (host.life, skew.global(deadline).max(self.now));
-                    self.queue.push(at, Happening::GiveUp { host: ix, life, exchange: id });
+                    let asker = Asker { host: ix, life: host.life, exchange: id };
+                    let at = skew.global(deadline).max(self.now);
+                    self.queue.push(at, Happening::GiveUp { asker });
                     if blocked {
                         host.outbox.push(Held::Request { to, exchange: id, frame });
                     } else {
@@ -95,12 +98,12 @@ impl Cluster {
                     if let Some(checker) = &mut self.checker {
                         checker.on_frame_sent(frame);
                     }
-                    let frame = Some(frame.to_vec());
+                    let reply = Reply::Frame(frame.to_vec());
                     if let Some(asker) = host.askers.remove(&id) {
                         if blocked {
-                            host.outbox.push(Held::Reply { asker, frame });
+                            host.outbox.push(Held::Reply { asker, reply });
                         } else {
-                            self.send_reply(from, asker, frame);
+                            self.send_reply(from, asker, reply);
                         }
                     }
                 }
@@ -117,7 +120,7 @@ impl Cluster {
         let host = &mut self.hosts[ix as usize];
         let from = host.address;
         for asker in std::mem::take(&mut host.askers).into_values() {
-            self.send_reply(from, asker, None);
+            self.send_reply(from, asker, Reply::Nothing);
         }
     }
 
@@ -140,7 +143,7 @@ impl Cluster {
             Held::Request { to, exchange, frame } => {
                 self.send_request(ix, from, to, exchange, frame);
             }
-            Held::Reply { asker, frame } => self.send_reply(from, asker, frame),
+            Held::Reply { asker, reply } => self.send_reply(from, asker, reply),
         }
     }
 
@@ -238,8 +241,12 @@ impl Cluster {
         mut frame: Vec<u8>,
     ) {
         self.traffic.exchanges += 1;
+        let refuses = self.refuses_at(to);
         let segments = 1 + frame.len() as u64 / TCP_SEGMENT;
-        let bytes = frame.len() as u64 + (TCP_BARE_PACKETS + segments) * TCP_OVERHEAD;
+        let bytes = match refuses {
+            true => TCP_REFUSED_PACKETS * TCP_OVERHEAD,
+            false => frame.len() as u64 + (TCP_BARE_PACKETS + segments) * TCP_OVERHEAD,
+        };
         self.traffic.exchange_bytes += bytes;
         if self.transcript.wants(Detail::Messages) {
             let what = self.speech.request(&self.names, &frame);
@@ -249,32 +256,54 @@ impl Cluster {
         self.tamper_frame(&mut frame);
         let asker = Asker { host: ix, life: self.hosts[ix as usize].life, exchange };
         let Some(target) = host_of(to) else { return };
+        let input = Input::Request { from, asker, frame };
+        let left_at = self.leave_uplink(ix, bytes);
+        if refuses {
+            if let Some(at) = self.travel(left_at, &[(ix, target, SYN_RETRY)]) {
+                self.queue.push(at, Happening::Knocks { to, asker, request: input });
+            }
+            return;
+        }
         // There and back for the handshake, then there with the request.
         let way = [(ix, target, SYN_RETRY), (target, ix, SYN_RETRY), (ix, target, SEGMENT_RETRY)];
-        let left_at = self.leave_uplink(ix, bytes);
         if let Some(at) = self.travel(left_at, &way) {
-            let input = Input::Request { from, asker, frame };
             self.queue.push(at, Happening::Arrives { to, input });
         }
     }
 
+    /// Whether a host refuses a connection to this address now.
+    fn refuses_at(&self, to: SocketAddr) -> bool {
+        let host = host_of(to).and_then(|ix| self.hosts.get(ix as usize));
+        host.is_some_and(|host| host.refuses_at(to))
+    }
+
+    /// A SYN has come to a host that would have refused it when it was sent.
+    pub(super) fn on_knock(&mut self, to: SocketAddr, asker: Asker, request: Input) {
+        let Some(target) = host_of(to) else { return };
+        if self.refuses_at(to) {
+            self.traffic.refused += 1;
+            self.send_reply(to, asker, Reply::Refused);
+            return;
+        }
+        // Somebody listens there again: the handshake goes on.
+        let way = [(target, asker.host, SYN_RETRY), (asker.host, target, SEGMENT_RETRY)];
+        if let Some(at) = self.travel(self.now, &way) {
+            self.queue.push(at, Happening::Arrives { to, input: request });
+        }
+    }
+
     /// Sends an answer, or that there is none, back to who has asked.
-    pub(super) fn send_reply(
-        &mut self,
-        from: SocketAddr,
-        asker: Asker,
-        mut frame: Option<Vec<u8>>,
-    ) {
+    pub(super) fn send_reply(&mut self, from: SocketAddr, asker: Asker, mut reply: Reply) {
         let Some(ix) = host_of(from) else { return };
-        let Asker { host, life, exchange } = asker;
-        let bytes = frame.as_ref().map_or(0, |frame| frame.len() as u64);
+        let host = asker.host;
+        let bytes = reply.frame().map_or(0, |frame| frame.len() as u64);
         let segments = if bytes == 0 { 0 } else { 1 + bytes / TCP_SEGMENT };
         self.traffic.exchange_bytes += bytes + segments * TCP_OVERHEAD;
         if self.transcript.wants(Detail::Messages) {
-            let what = self.speech.reply(&self.names, frame.as_deref());
+            let what = self.speech.reply(&self.names, &reply);
             self.transcript.message(self.now, format_args!("h{ix} => h{host}: {what}"));
         }
-        if let Some(frame) = &mut frame {
+        if let Reply::Frame(frame) = &mut reply {
             self.tamper_frame(frame);
         }
         let left_at = match ix < self.len() {
@@ -282,7 +311,7 @@ impl Cluster {
             false => self.now,
         };
         if let Some(at) = self.travel(left_at, &[(ix, host, SEGMENT_RETRY)]) {
-            self.queue.push(at, Happening::Replied { host, life, exchange, frame });
+            self.queue.push(at, Happening::Replied { asker, reply });
         }
     }
 

@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 
 use swim_membership::Instant;
-use swimmer::node::{ExchangeId, RequestId};
+use swimmer::node::RequestId;
 
 use super::{Cluster, Happening};
 use crate::check::Violation;
-use crate::host::{Condition, Input, Later, host_of};
+use crate::host::{Asker, Condition, Input, Later, Reply, host_of};
 use crate::names::Names;
 use crate::transcript::Detail;
 
@@ -27,12 +27,9 @@ impl Cluster {
         match happening {
             Happening::Wake { host, life } => self.on_wake(host, life),
             Happening::Arrives { to, input } => self.on_arrival(to, input),
-            Happening::Replied { host, life, exchange, frame } => {
-                self.on_replied(host, life, exchange, frame);
-            }
-            Happening::GiveUp { host, life, exchange } => {
-                self.on_replied(host, life, exchange, None);
-            }
+            Happening::Knocks { to, asker, request } => self.on_knock(to, asker, request),
+            Happening::Replied { asker, reply } => self.on_replied(asker, reply),
+            Happening::GiveUp { asker } => self.on_replied(asker, Reply::Nothing),
             Happening::Saved { host, life, result } => self.on_saved(host, life, result),
             Happening::Routine { environment, routine } => self.on_routine(environment, routine),
         }
@@ -73,7 +70,7 @@ impl Cluster {
         let listening = found.filter(|&ix| self.hosts[ix as usize].listens_at(to));
         match (listening, input) {
             (Some(ix), input) => self.take(ix, input),
-            (None, Input::Request { asker, .. }) => self.send_reply(to, asker, None),
+            (None, Input::Request { asker, .. }) => self.send_reply(to, asker, Reply::Nothing),
             (None, Input::Datagram { from, bytes }) => {
                 self.traffic.to_nobody += 1;
                 if self.transcript.wants(Detail::Messages) {
@@ -87,10 +84,11 @@ impl Cluster {
         }
     }
 
-    fn on_replied(&mut self, ix: u32, life: u32, exchange: ExchangeId, frame: Option<Vec<u8>>) {
+    fn on_replied(&mut self, asker: Asker, reply: Reply) {
+        let Asker { host: ix, life, exchange } = asker;
         let host = &mut self.hosts[ix as usize];
         if host.life == life && host.exchanges.contains_key(&exchange) {
-            self.take(ix, Input::Reply { exchange, frame });
+            self.take(ix, Input::Reply { exchange, reply });
         }
     }
 
@@ -169,15 +167,15 @@ impl Cluster {
                     checker.after_input(node);
                 }
             }
-            Input::Reply { exchange, frame: mut reply } => {
+            Input::Reply { exchange, mut reply } => {
                 if host.exchanges.remove(&exchange).is_none() {
                     return;
                 }
-                self.transcript.absorb(reply.as_deref().unwrap_or_default());
-                if let (Some(checker), Some(frame)) = (&mut self.checker, &reply) {
+                self.transcript.absorb(reply.frame().unwrap_or_default());
+                if let (Some(checker), Some(frame)) = (&mut self.checker, reply.frame()) {
                     checker.before_reply(node, frame);
                 }
-                node.handle_reply(clocks, exchange, reply.as_deref_mut());
+                node.handle_reply(clocks, exchange, reply.as_answer());
             }
         }
         // As the driver does: what is due is done after the input that has woken the node.

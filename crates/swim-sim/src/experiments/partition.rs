@@ -32,6 +32,9 @@ pub(crate) struct Args {
     /// Sizes of the clusters in which many crash at once.
     #[arg(long, value_delimiter = ',', default_values_t = [4, 8, 128, 1_000], value_name = "N")]
     crash_nodes: Vec<u32>,
+    /// Only the processes of those that crash end; their hosts refuse connections.
+    #[arg(long)]
+    hosts_up: bool,
     /// How long the network is in parts, in seconds.
     #[arg(
         long,
@@ -206,7 +209,12 @@ fn crash(job: &Job, args: &Args, nodes: u32, quarters: u32, progress: &Progress)
     lab.pass_a_random_moment();
     lab.cluster.take_observations();
     lab.cluster.reset_traffic();
-    victims.iter().for_each(|&ix| lab.cluster.crash(ix));
+    for &ix in &victims {
+        match args.hosts_up {
+            true => lab.cluster.kill(ix),
+            false => lab.cluster.crash(ix),
+        }
+    }
     let ids: Vec<_> = victims.iter().map(|&ix| lab.cluster.id(ix)).collect();
     let began = lab.cluster.now();
     let (mut known, mut last, mut false_deaths) = (0, began, 0);

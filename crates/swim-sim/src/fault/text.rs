@@ -13,6 +13,7 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::Crash(ix) => write!(f, "crash {ix}"),
+            Self::Kill(ix) => write!(f, "kill {ix}"),
             Self::Restart(ix, data, place) => {
                 let lost = if data == Data::Lost { " lost" } else { "" };
                 let moved = match place {
@@ -66,6 +67,7 @@ impl FromStr for Fault {
         let mut words = Words::new(line);
         let fault = match words.word("what is done")? {
             "crash" => Self::Crash(words.host()?),
+            "kill" => Self::Kill(words.host()?),
             "restart" => read_restart(&mut words)?,
             "pause" => Self::Pause(words.host()?),
             "block" => Self::Block(words.host()?),

@@ -125,7 +125,15 @@ impl Draw {
 
     pub(super) fn crash(&mut self) {
         let host = self.host();
-        self.now(Fault::Crash(host));
+        self.end(Duration::ZERO, host);
+    }
+
+    /// The process ends: in half of the cases alone, else with its host. The millisecond that was
+    /// drawn decides, so that this needs no draw of its own.
+    fn end(&mut self, after: Duration, host: HostIx) {
+        let alone = (self.at + after).as_millis().is_multiple_of(2);
+        let fault = if alone { Fault::Kill(host) } else { Fault::Crash(host) };
+        self.later(after, fault);
     }
 
     fn crash_and_restart(&mut self) {
@@ -135,7 +143,7 @@ impl Draw {
             2 => Place::New,
             _ => Place::Back,
         };
-        self.now(Fault::Crash(host));
+        self.end(Duration::ZERO, host);
         self.later(after, Fault::Restart(host, data, place));
     }
 
@@ -143,14 +151,14 @@ impl Draw {
     fn quick_restart(&mut self) {
         let (host, data) = (self.host(), Data::Kept);
         let after = Duration::from_millis(self.rng.random_range(1..300));
-        self.now(Fault::Crash(host));
+        self.end(Duration::ZERO, host);
         self.later(after, Fault::Restart(host, data, Place::Same));
     }
 
     fn mass_restart(&mut self) {
         let (data, after) = (Data::Kept, self.some_time());
         for host in self.some() {
-            self.now(Fault::Crash(host));
+            self.end(Duration::ZERO, host);
             self.later(after, Fault::Restart(host, data, Place::Same));
         }
     }
@@ -159,7 +167,7 @@ impl Draw {
     fn rolling_move(&mut self) {
         let (data, each) = (Data::Kept, self.some_time() / 4);
         for (position, host) in self.some().into_iter().enumerate() {
-            self.later(each * position as u32, Fault::Crash(host));
+            self.end(each * position as u32, host);
             self.later(each * (position as u32 + 1), Fault::Restart(host, data, Place::New));
         }
     }

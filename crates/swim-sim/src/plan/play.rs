@@ -48,7 +48,7 @@ pub struct Sightings {
     pub conflicts: u64,
     /// Broadcasts that arrived.
     pub messages: u64,
-    /// Processes that crashed.
+    /// Processes that crashed or were killed.
     pub crashes: u64,
     /// Environments.
     pub environments: u64,
@@ -145,7 +145,7 @@ impl Plan {
             self.faults.iter().filter(|(_, fault)| is(fault)).count() as u64
         };
         let mut seen = Sightings {
-            crashes: count(|fault| matches!(fault, Fault::Crash(_))),
+            crashes: count(|fault| matches!(fault, Fault::Crash(_) | Fault::Kill(_))),
             environments: count(
                 |fault| matches!(fault, Fault::Under(environment) if !environment.is_clean()),
             ),

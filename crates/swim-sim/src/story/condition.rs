@@ -112,6 +112,7 @@ fn counter(counters: &Counters, name: &str) -> Result<u64, TextError> {
     Ok(match name {
         "probes_failed" => counters.probes_failed,
         "probes_indirect" => counters.probes_indirect,
+        "connections_refused" => counters.connections_refused,
         "relayed" => counters.relayed,
         "suspicions_raised" => counters.suspicions_raised,
         "deaths_declared" => counters.deaths_declared,

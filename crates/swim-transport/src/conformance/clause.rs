@@ -41,6 +41,18 @@ impl Clause {
         }
     }
 
+    /// An error, and none that speaks for the host of the other side.
+    #[track_caller]
+    pub(super) fn fails_on_this_side<T: Debug>(self, call: &str, result: io::Result<T>) {
+        match result {
+            Ok(value) => self.broken(format_args!("{call} succeeded with {value:?}")),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                self.broken(format_args!("{call} is refused, though the other side listens"));
+            }
+            Err(_) => {}
+        }
+    }
+
     /// Waits for what must not take for ever.
     pub(super) async fn within<T>(self, call: &str, work: impl Future<Output = T>) -> T {
         match timeout(PATIENCE, work).await {

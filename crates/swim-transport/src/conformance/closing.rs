@@ -59,6 +59,21 @@ where
     clause.fails("accept", clause.within("accept", one.accept()).await);
 }
 
+pub(super) async fn is_no_refusal_of_the_other_side<T: Transport, F>(ends: &Ends<F>)
+where
+    F: AsyncFn(SocketAddr) -> io::Result<T>,
+{
+    let clause = Clause("ConnectionRefused means that nobody listens on the other side");
+    let (one, two) = ends.two().await;
+    let mut exchange = pin!(one.exchange(two.local_addr(), frame(1, 10)));
+    let early = poll_once(exchange.as_mut()).await;
+    clause.holds(early.is_none(), "an exchange ends before it is answered");
+    clause.within("close", one.close()).await;
+    clause.fails_on_this_side("exchange", clause.within("exchange", exchange).await);
+    let later = one.exchange(two.local_addr(), frame(2, 10));
+    clause.fails_on_this_side("a later exchange", clause.within("exchange", later).await);
+}
+
 pub(super) async fn frees_the_address<T: Transport, F>(ends: &Ends<F>)
 where
     F: AsyncFn(SocketAddr) -> io::Result<T>,

@@ -48,16 +48,18 @@ impl MemoryTransport {
         };
         pause(there).await;
         self.network.until_open(from, to).await;
-        let (asked, reply) = self.network.ask(from.ip(), to, request)?;
-        let reply = reply.await;
+        let answer = match self.network.ask(from.ip(), to, request) {
+            Ok((asked, reply)) => match reply.await {
+                Ok(frame) => Ok(Some(frame)),
+                Err(_) if asked.closing.is_closed() => Err(ErrorKind::ConnectionReset.into()),
+                Err(_) => Ok(None),
+            },
+            Err(error) => Err(error),
+        };
         pause(back).await;
-        // A cut that came meanwhile holds back the reply.
+        // A cut that came meanwhile holds back the answer.
         self.network.until_open(from, to).await;
-        match reply {
-            Ok(frame) => Ok(Some(frame)),
-            Err(_) if asked.closing.is_closed() => Err(ErrorKind::ConnectionReset.into()),
-            Err(_) => Ok(None),
-        }
+        answer
     }
 }
 

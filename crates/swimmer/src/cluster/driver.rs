@@ -1,6 +1,7 @@
 //! The loop: wait, take input, do what the node says, until it says wait.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +21,7 @@ use super::notices::NoticeBoard;
 use super::seeds::keep_resolving;
 use super::{CommandError, LeaveReport};
 use crate::event::Event;
-use crate::node::{Completion, ExchangeId, Node, Output, RequestId, SavedState, SendId};
+use crate::node::{Answer, Completion, ExchangeId, Node, Output, RequestId, SavedState, SendId};
 
 /// Commands that wait for the loop; more make their callers wait.
 pub(super) const COMMANDS_MAX: usize = 64;
@@ -45,11 +46,14 @@ pub(super) enum Command {
     Stop,
 }
 
+/// What has come of an exchange, as the transport says it.
+type Reply = std::io::Result<Option<Vec<u8>>>;
+
 /// One thing that came in.
 enum Input {
     Datagrams(std::io::Result<()>),
     Request(std::io::Result<Incoming>),
-    Replied(ExchangeId, Option<Vec<u8>>),
+    Replied(ExchangeId, Reply),
     Command(Option<Command>),
     Seeds(Vec<SocketAddr>),
     Saved(Result<(), String>),
@@ -86,7 +90,7 @@ pub(super) struct Driver<T> {
     saved: Option<SavedState>,
     ending: Ending,
     clocks: Clocks,
-    exchanges: JoinSet<(ExchangeId, Option<Vec<u8>>)>,
+    exchanges: JoinSet<(ExchangeId, Reply)>,
     responders: BTreeMap<RequestId, Responder>,
     next_request: u64,
     leaves: Vec<Done<LeaveReport>>,
@@ -202,7 +206,7 @@ impl<T: Transport> Driver<T> {
                 self.mirror.count(|counters| counters.receives_failed += 1);
                 sleep(REST).await;
             }
-            Input::Replied(id, mut reply) => self.node.handle_reply(now, id, reply.as_deref_mut()),
+            Input::Replied(id, mut reply) => self.node.handle_reply(now, id, answer(&mut reply)),
             Input::Command(Some(command)) => return self.on_command(now, command),
             Input::Command(None) => return false,
             Input::Seeds(found) => self.on_seeds(now, &found),
@@ -388,7 +392,7 @@ impl<T: Transport> Driver<T> {
         let (transport, deadline) = (Arc::clone(&self.transport), self.clocks.at(at));
         self.exchanges.spawn(async move {
             let reply = timeout_at(deadline, transport.exchange(to, request)).await;
-            (id, reply.ok().and_then(Result::ok).flatten())
+            (id, reply.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into())))
         });
     }
 
@@ -419,6 +423,14 @@ impl<T: Transport> Driver<T> {
         drop(self.folder.take());
         self.commands.close();
         drop(self.ending);
+    }
+}
+
+fn answer(reply: &mut Reply) -> Answer<'_> {
+    match reply {
+        Ok(Some(frame)) => Answer::Frame(frame),
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => Answer::Refused,
+        Ok(None) | Err(_) => Answer::Nothing,
     }
 }
 

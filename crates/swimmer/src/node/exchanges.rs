@@ -27,6 +27,25 @@ pub(super) enum Purpose {
     User(SendId),
 }
 
+/// What has come of an exchange.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Answer<'a> {
+    /// The frame of the reply. Its bytes may be changed in place.
+    Frame(&'a mut [u8]),
+    /// None: it failed, ran out of time, or was not answered.
+    Nothing,
+    /// The host of the other side has answered that nobody listens there, as TCP does with a RST.
+    /// The node takes it as proof that its own network works (P6), so it must mean nothing else. A
+    /// driver that cannot tell says [`Nothing`](Self::Nothing).
+    Refused,
+}
+
+impl<'a> From<Option<&'a mut [u8]>> for Answer<'a> {
+    fn from(frame: Option<&'a mut [u8]>) -> Self {
+        frame.map_or(Self::Nothing, Self::Frame)
+    }
+}
+
 /// The exchanges without an answer yet.
 #[derive(Default)]
 pub(super) struct Exchanges {
@@ -213,14 +232,19 @@ impl Node {
         self.pending.push_back(Pending::Reply { id, frame });
     }
 
-    /// An exchange has ended, `None`: it failed, ran out of time, or was not answered.
-    pub fn handle_reply(&mut self, now: impl Into<Now>, id: ExchangeId, reply: Option<&mut [u8]>) {
+    /// An exchange has ended.
+    pub fn handle_reply(&mut self, now: impl Into<Now>, id: ExchangeId, answer: Answer<'_>) {
         self.enter(now);
         let Some(purpose) = self.exchanges.open.remove(&id) else { return };
-        let Some(frame) = reply else {
-            self.on_exchange_failed(purpose);
-            return;
-        };
+        match answer {
+            Answer::Frame(frame) => self.on_reply_frame(purpose, frame),
+            Answer::Nothing => self.on_exchange_failed(purpose),
+            Answer::Refused => self.on_exchange_refused(purpose),
+        }
+        self.collect(usize::MAX);
+    }
+
+    fn on_reply_frame(&mut self, purpose: Purpose, frame: &mut [u8]) {
         let mut scratch = std::mem::take(&mut self.scratch);
         match self.codec.decode_reply(frame, &mut scratch) {
             Ok(Packet { message, parts }) => self.on_reply(purpose, message, parts),
@@ -230,7 +254,13 @@ impl Node {
             }
         }
         self.scratch = scratch;
-        self.collect(usize::MAX);
+    }
+
+    fn on_exchange_refused(&mut self, purpose: Purpose) {
+        if let Purpose::Ping { seq } = purpose {
+            self.membership.handle_reliable_refusal(self.now, seq);
+        }
+        self.on_exchange_failed(purpose);
     }
 
     fn on_exchange_failed(&mut self, purpose: Purpose) {

@@ -28,7 +28,7 @@ pub enum Output<'a> {
         /// The whole payload.
         payload: &'a [u8],
     },
-    /// Ask this over the reliable plane, and call `handle_reply` with what comes.
+    /// Ask this over the reliable plane, and call `handle_reply` with what comes of it.
     Exchange {
         /// The number to hand back.
         id: ExchangeId,
