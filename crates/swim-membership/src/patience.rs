@@ -71,9 +71,8 @@ impl Patience {
         self.longest.into_iter().max().unwrap_or_default()
     }
 
-    /// This node was woken so much later than it had asked, which is a stall (S8). It may have stood
-    /// still for up to a period longer, in which it had nothing to do. No member is given more than
-    /// `max`.
+    /// This node was woken so much later than it had asked. It may have stood still for up to a period
+    /// longer, in which it had nothing to do. No member is given more than `max`.
     pub(crate) fn on_late(&mut self, now: Instant, late: Duration, max: Duration) {
         self.on_pause(now, late, max, STRETCHES);
         // Nothing could come meanwhile.
@@ -99,9 +98,10 @@ impl Patience {
         }
     }
 
-    /// A member is probed once a period, so a shorter silence is none.
+    /// A member hears from others about twice a period, so nothing in more than two periods means that
+    /// nothing could come.
     fn silence_min(&self) -> Duration {
-        self.period * 3 / 2
+        self.period * 5 / 2
     }
 
     /// A pause that is short costs nothing, and no patience bridges one that is too long: they are not
@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn s6_a_silence_counts_where_the_node_finds_itself_suspected_soon_after() {
         for (suspected_at, announced) in
-            [(105, Some(ms(8_500))), (106, Some(ms(8_500))), (107, None)]
+            [(105, Some(ms(8_500))), (107, Some(ms(8_500))), (108, None)]
         {
             let mut patience = patience();
             patience.on_heard(at(100));

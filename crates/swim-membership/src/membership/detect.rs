@@ -19,7 +19,7 @@ use crate::time::{Clock, Instant, Now};
 
 /// How many members look for themselves when a member is accused (S7).
 const CORROBORATORS: u64 = 8;
-/// A wake-up that is later than this, and than the base time-out, is a stall (S8, S6).
+/// A wake-up that is later than this, and than the base time-out, is a stall (S8).
 const STALL_MIN: Duration = Duration::from_millis(250);
 /// By how many periods a turn is put off at most because of the wall clock (P1).
 const TURN_LATE_PERIODS: u32 = 3;
@@ -51,10 +51,8 @@ impl Membership {
         if late <= GRACE || self.local.state == State::Left {
             return false;
         }
-        if late > self.config.base_timeout().max(STALL_MIN) {
-            self.counters.stalls += 1;
-            self.on_late(now, late);
-        }
+        self.counters.stalls += u64::from(late > self.config.base_timeout().max(STALL_MIN));
+        self.on_late(now, late);
         if !self.config.stall_guard() {
             return false;
         }
