@@ -66,13 +66,14 @@ pub(super) const CANARIES: &[Canary] = &[
     },
     Canary {
         name: "interval",
-        claim: "In Lifeguard's Interval experiment swimmer has no false positive at healthy members, \
-                and in no row by C, D or I more than the larger of lifeguard's and 10 (EXPERIMENTS). \
-                These are the worst cells of both.",
+        claim: "In Lifeguard's Interval experiment swimmer has at most 1/300 of lifeguard's false \
+                positives, none at healthy members, and in no row by C, D or I more than the larger of \
+                lifeguard's and 10 (EXPERIMENTS). Of lifeguard's in the full grid 1/300 is 40; these \
+                are the worst cells of both.",
         experiment: "interval --blocked 32 --durations 2048,8192,16384,32768 --intervals 1,16 \
                      --variants lifeguard,swimmer",
         bounds: &[
-            Bound::at_most(ALL_CELLS, "fp", 10.0),
+            Bound::at_most(ALL_CELLS, "fp", 40.0),
             Bound::at_most(ALL_CELLS, "fp_healthy", 0.0),
             Bound::lifeguards_or("duration_ms=null; interval_ms=null", "fp", 10.0),
             Bound::lifeguards_or("blocked=null; interval_ms=null", "fp", 10.0),
@@ -85,16 +86,21 @@ pub(super) const CANARIES: &[Canary] = &[
         experiment: "interval --time 600 --blocked 32 --durations 16384,32768 --intervals 1 \
                      --variants lifeguard,swimmer",
         bounds: &[
-            Bound::at_most(ALL_CELLS, "fp", 10.0),
+            Bound::at_most(ALL_CELLS, "fp", 40.0),
             Bound::at_most(ALL_CELLS, "fp_healthy", 0.0),
+            Bound::lifeguards_or("blocked=null; interval_ms=null", "fp", 10.0),
         ],
     },
     Canary {
         name: "interval-stuck",
-        claim: "With senders that are stuck too, swimmer has no false positive (EXPERIMENTS).",
+        claim: "The same with senders that are stuck too (EXPERIMENTS). lifeguard has few then, so that \
+                10 are the bound.",
         experiment: "interval --blocked 32 --durations 2048,8192,16384,32768 --intervals 1,16 \
                      --block stuck --variants swimmer",
-        bounds: &[Bound::at_most(ALL_CELLS, "fp", 0.0)],
+        bounds: &[
+            Bound::at_most(ALL_CELLS, "fp", 10.0),
+            Bound::at_most(ALL_CELLS, "fp_healthy", 0.0),
+        ],
     },
     Canary {
         name: "pause",
@@ -114,7 +120,23 @@ pub(super) const CANARIES: &[Canary] = &[
         experiment: "loss --losses 20,30 --time 120 --runs 2 --rapid-nodes 0 --variants swimmer",
         bounds: &[Bound::at_most("", "false_deaths", 0.0)],
     },
-    // A crash under loss and under the other conditions: no experiment measures it yet.
+    Canary {
+        name: "crash-under-loss",
+        claim: "With 10, 20 or 30 % of packets lost all know a crash after 5, 6 or 7 s at the median and \
+                7, 10 or 14 s at most, and no healthy member is held dead (EXPERIMENTS).",
+        experiment: "conditions --scenes loss:10,loss:20,loss:30 --runs 5 --time 200 --crash-every 20 \
+                     --variants swimmer",
+        bounds: &[
+            Bound::at_most("condition=loss:10", "full_p50", 5.0),
+            Bound::at_most("condition=loss:10", "full_max", 7.0),
+            Bound::at_most("condition=loss:20", "full_p50", 6.0),
+            Bound::at_most("condition=loss:20", "full_max", 10.0),
+            Bound::at_most("condition=loss:30", "full_p50", 7.0),
+            Bound::at_most("condition=loss:30", "full_max", 14.0),
+            Bound::at_most("", "unknown", 0.0),
+            Bound::at_most("", "false_deaths_healthy", 0.0),
+        ],
+    },
     Canary {
         name: "partition",
         claim: "Parts find each other within a minute, and nobody dies of the healing (CHANGELOG).",
@@ -133,8 +155,8 @@ pub(super) const CANARIES: &[Canary] = &[
                      --variants lifeguard,swimmer",
         bounds: &[
             Bound::lifeguards_or("seconds=null", "done_p50", 0.0),
-            Bound::at_most("seconds=null; case=1/4 crash", "done_max", 15.0),
-            Bound::at_most("seconds=null; case=2/4 crash", "done_max", 25.0),
+            Bound::at_most("seconds=null; case=1/4 crash", "done_max", 20.0),
+            Bound::at_most("seconds=null; case=2/4 crash", "done_max", 30.0),
             Bound::at_most("seconds=null; case=3/4 crash", "done_max", 60.0),
             Bound::at_most("seconds=null", "own_deaths_after", 0.0),
         ],
