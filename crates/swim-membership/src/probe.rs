@@ -62,7 +62,7 @@ pub(crate) struct Probe {
     /// When the next one is sent, and how long after the one before.
     repeat_at: Instant,
     repeat_after: Option<Duration>,
-    /// When anybody was asked last.
+    /// When relays and the reliable plane were asked; before that, when the ping was sent.
     asked_at: Instant,
     /// Whether anybody has answered in time: relays that say nack do (S5).
     pub(crate) heard: bool,
@@ -128,7 +128,6 @@ impl Probe {
     /// The ping was sent again, with this number.
     pub(crate) fn on_repeated(&mut self, now: Instant, seq: Seq) {
         self.repeats.push((seq, now));
-        self.asked_at = now;
         self.repeat_at = match self.repeat_after {
             Some(after) if self.repeats.len() < REPEATS_MAX => now + after,
             _ => Instant::NEVER,
@@ -148,9 +147,14 @@ impl Probe {
         self.sent(seq).is_some()
     }
 
-    /// Whether what comes now answers a question that is not older than this (S5).
-    pub(crate) fn is_fresh(&self, now: Instant, age: Duration) -> bool {
-        now - self.asked_at <= age
+    /// When the target itself was asked what this number answers, or else the others were.
+    pub(crate) fn asked_at(&self, direct: bool, seq: Seq) -> Instant {
+        if direct { self.sent(seq).unwrap_or(self.sent_at) } else { self.asked_at }
+    }
+
+    /// When relays and the reliable plane were asked.
+    pub(crate) fn others_asked_at(&self) -> Instant {
+        self.asked_at
     }
 
     /// Others are asked now.

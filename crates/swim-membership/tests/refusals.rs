@@ -107,7 +107,7 @@ fn s5_one_whose_probes_are_refused_is_not_isolated_and_accuses() {
 #[test]
 fn s5_a_refusal_that_comes_later_than_an_answer_in_time_would_is_counted_alone() {
     let all: Vec<u8> = (1..=8).collect();
-    let late = World { silent: &all, refusing: &all, after: ms(501) };
+    let late = World { silent: &all, refusing: &all, after: ms(1_001) };
     let mut bench = bench(8, lan());
     let actions = late.pass(&mut bench, seconds(20));
     assert!(bench.machine.counters().connections_refused > 0, "its health has made probes longer");

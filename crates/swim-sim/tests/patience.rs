@@ -101,6 +101,6 @@ fn s6_a_member_that_has_paused_is_found_later_by_what_it_announces_and_the_other
         let (first, last) = found_after(&mut cluster, HostIx(7));
         assert!(first < seconds(6) && last < seconds(7), "{seed}: {first:?}, {last:?}");
         let (first, last) = found_after(&mut cluster, PAUSED);
-        assert!(first >= seconds(8) && last < seconds(12), "{seed}: {first:?}, {last:?}");
+        assert!(first >= seconds(7) && last < seconds(12), "{seed}: {first:?}, {last:?}");
     }
 }

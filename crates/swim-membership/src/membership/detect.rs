@@ -281,13 +281,12 @@ impl Membership {
         probe: &Probe,
     ) {
         self.health.improve();
-        if from == Some(self.address(probe.target))
-            && let Some(sent_at) = probe.sent(seq)
-        {
+        let direct = from == Some(self.address(probe.target));
+        if direct && let Some(sent_at) = probe.sent(seq) {
             self.trips.sample(probe.target, now - sent_at);
         }
         self.isolation.forget(probe.target);
-        let in_time = probe.is_fresh(now, self.answer_time());
+        let in_time = now - probe.asked_at(direct, seq) <= self.answer_time();
         if in_time {
             self.isolation.on_answered(now);
         }

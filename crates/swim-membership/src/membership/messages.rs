@@ -147,7 +147,7 @@ impl Membership {
         };
         let relays = probe.silent_relays.len();
         probe.silent_relays.retain(|&relay| table.held(relay).record().address() != from);
-        if probe.silent_relays.len() < relays && probe.is_fresh(now, answer_time) {
+        if probe.silent_relays.len() < relays && now - probe.others_asked_at() <= answer_time {
             probe.heard = true;
             self.isolation.on_answered(now);
         }

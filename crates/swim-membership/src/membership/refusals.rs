@@ -17,7 +17,7 @@ impl Membership {
         let answer_time = self.answer_time();
         let Some(probe) = self.probes.find(seq) else { return };
         self.counters.connections_refused += 1;
-        if !self.config.refusals() || !probe.is_fresh(now, answer_time) {
+        if !self.config.refusals() || now - probe.others_asked_at() > answer_time {
             return;
         }
         (probe.refused, probe.heard) = (true, true);
