@@ -137,6 +137,12 @@ pub enum Action {
         /// Its address.
         seed: SocketAddr,
     },
+    /// The median member answers later than this configuration is made for, for several periods by
+    /// now; again only after a minute in which it did not (P4).
+    SlowNetwork {
+        /// How long its answer takes.
+        round_trip: Duration,
+    },
     /// The leave is over.
     Left {
         /// How many peers acknowledged it.

@@ -39,6 +39,7 @@ mod ring;
 mod rotation;
 mod rtt;
 mod seeds;
+mod slow_network;
 mod suspicion;
 mod table;
 mod time;

@@ -43,6 +43,7 @@ use crate::refusing::Refusing;
 use crate::relay::Relays;
 use crate::rtt::RoundTrips;
 use crate::seeds::Seeds;
+use crate::slow_network::SlowNetwork;
 use crate::suspicion::Suspicion;
 use crate::table::{Lookup, MemberIx, Table};
 use crate::time::{Clock, Instant};
@@ -96,6 +97,8 @@ pub struct Membership {
     /// For how long this node may be silent (S6).
     patience: Patience,
     trips: RoundTrips,
+    /// Whether they are too long for this configuration, and the user knows (P4).
+    slow_network: SlowNetwork,
     /// Until when only what has waited is taken in (S8).
     grace_until: Instant,
     probe_at: Instant,
@@ -184,6 +187,7 @@ impl Membership {
             isolation: Isolation::new(now),
             patience,
             trips: RoundTrips::new(config.base_timeout()),
+            slow_network: SlowNetwork::default(),
             grace_until: Instant::NEVER,
             probe_at: Instant::NEVER,
             turn_until: Instant::NEVER,

@@ -132,6 +132,13 @@ impl RoundTrips {
         self.typical_excess
     }
 
+    /// How long the answer of the median member takes, if that with a quarter to spare is longer than
+    /// the base.
+    pub(crate) fn typical_if_slow(&self) -> Option<Duration> {
+        let slow = !self.typical_excess.is_zero();
+        slow.then(|| (self.base + self.typical_excess) * 4 / 5)
+    }
+
     /// A member is not present any more.
     pub(crate) fn forget(&mut self, ix: MemberIx) {
         self.slow -= usize::from(self.is_slow(ix));
@@ -177,6 +184,20 @@ mod tests {
         assert!(trips.timeout(B) > trips.timeout(A));
         trips.forget(B);
         assert!(trips.timeout(B).is_some());
+    }
+
+    #[test]
+    fn p4_the_median_member_decides_whether_round_trips_are_too_long() {
+        let mut trips = RoundTrips::new(ms(500));
+        for _ in 0..3 {
+            trips.sample(A, ms(20));
+            trips.sample(B, ms(1_200));
+        }
+        assert_eq!(trips.typical_if_slow(), None, "one of two");
+        trips.forget(A);
+        assert_eq!(trips.typical_if_slow(), Some(ms(1_200)));
+        trips.sample(B, ms(20));
+        assert_eq!(trips.typical_if_slow(), None);
     }
 
     #[test]

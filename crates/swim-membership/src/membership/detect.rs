@@ -139,6 +139,17 @@ impl Membership {
         if self.look_at_isolation(now) != Standing::Connected {
             self.look_around(now);
         }
+        self.look_at_round_trips(now);
+    }
+
+    /// Whether round trips are so long that the user is to choose another preset (P4).
+    fn look_at_round_trips(&mut self, now: Instant) {
+        let slow = self.trips.typical_if_slow();
+        if self.slow_network.look(now, slow.is_some(), self.config.period())
+            && let Some(round_trip) = slow
+        {
+            self.actions.push_back(Action::SlowNetwork { round_trip });
+        }
     }
 
     pub(super) fn start_probe(&mut self, now: Instant, target: MemberIx, purpose: Purpose) {
