@@ -100,8 +100,8 @@ impl DeathPath {
     }
 }
 
-/// Something that an operator should know, but that is no change in the membership. Each kind is
-/// told once per address.
+/// Something that an operator should know, but that is no change in the membership. Each kind that
+/// is about an address is told once per address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Notice {
@@ -144,6 +144,18 @@ pub enum Notice {
     NotPersisted {
         /// What was tried, and why it failed.
         error: String,
+    },
+    /// The preset does not fit the network: the median member answers later than the base time-out
+    /// allows, with a quarter of its round trip to spare, for five periods by now (P4). Members are
+    /// given more time, so that each death is found later; beyond the bound of that time living members
+    /// are declared dead. A preset with a longer base time-out is to be used by all members. A machine
+    /// on which this process itself waits for the processor looks the same. Told again only after
+    /// round trips have fitted for a minute.
+    SlowNetwork {
+        /// How long the answer of the median member takes.
+        round_trip: Duration,
+        /// How long an answer is waited for before others are asked, where round trips are short.
+        base_timeout: Duration,
     },
     /// The first that answered, a seed or a member known from an earlier life: the join is done.
     JoinedBy {

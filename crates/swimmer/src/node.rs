@@ -361,6 +361,7 @@ impl Node {
                 Action::Joined { seed } => {
                     self.pending.push_back(Pending::Notice(Notice::JoinedBy { seed }));
                 }
+                Action::SlowNetwork { round_trip } => self.on_slow_network(round_trip),
                 Action::Left { acknowledged, told } => {
                     let completion = Completion::Left { acknowledged, told };
                     self.pending.push_back(Pending::Completed(completion));
@@ -429,12 +430,6 @@ impl Node {
         match self.membership.table().find_tiny(tiny) {
             Lookup::Found(ix) => Some(self.membership.view(ix).id),
             _ => None,
-        }
-    }
-
-    fn notice_once(&mut self, from: SocketAddr, notice: Notice) {
-        if self.told.insert(&notice, from) {
-            self.pending.push_back(Pending::Notice(notice));
         }
     }
 

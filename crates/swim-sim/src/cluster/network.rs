@@ -109,7 +109,8 @@ impl Cluster {
                 }
                 Output::Event(event) => self.on_event(ix, &event),
                 Output::Persist(state) => self.start_write(ix, state),
-                Output::Notice(_) | Output::Completed(_) => {}
+                Output::Notice(notice) => self.on_notice(ix, &notice),
+                Output::Completed(_) => {}
                 Output::Wait(at) => {
                     host.wake_at = if stuck { node.deadline_stuck() } else { at };
                     break;

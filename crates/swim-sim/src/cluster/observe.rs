@@ -2,7 +2,7 @@
 
 use swim_membership::Instant;
 use swim_proto::NodeId;
-use swimmer::Event;
+use swimmer::{Event, Notice};
 
 use super::{Cluster, HostIx};
 
@@ -52,6 +52,8 @@ pub enum Seen {
     Conflict,
     /// A message of it came.
     Message,
+    /// Round trips are too long for its preset. The observer is the subject.
+    SlowNetwork,
 }
 
 impl Cluster {
@@ -83,8 +85,19 @@ impl Cluster {
         let who = self.names.id(subject.id);
         let number = subject.incarnation;
         self.transcript.event(self.now, format_args!("h{ix} sees {who} #{number} {change}"));
+        self.note_seen(ix, subject.id, change);
+    }
+
+    pub(super) fn on_notice(&mut self, ix: u32, notice: &Notice) {
+        let Notice::SlowNetwork { round_trip, .. } = notice else { return };
+        let millis = round_trip.as_millis();
+        self.transcript.event(self.now, format_args!("h{ix} finds {millis} ms too long"));
+        self.note_seen(ix, self.id(HostIx(ix)), Seen::SlowNetwork);
+    }
+
+    fn note_seen(&mut self, ix: u32, subject: NodeId, change: Seen) {
         if self.observing {
-            let (at, subject) = (self.now, subject.id);
+            let at = self.now;
             self.observations.push(Observation { at, observer: HostIx(ix), subject, change });
         }
     }
@@ -102,6 +115,7 @@ impl std::fmt::Display for Seen {
             Self::Updated => "updated",
             Self::Conflict => "in conflict",
             Self::Message => "speak",
+            Self::SlowNetwork => "on a slow network",
         })
     }
 }

@@ -1,14 +1,32 @@
-//! What the operator was told already: each kind of notice once per address.
+//! What the operator is told, and was told already: each kind of notice about an address once per
+//! address.
 
 use std::collections::BTreeSet;
 use std::mem::{Discriminant, discriminant};
 use std::net::SocketAddr;
+use std::time::Duration;
 
+use super::{Node, Pending};
 use crate::event::Notice;
 
 /// More addresses than this are not told of: whoever sends from so many is no neighbour that an
 /// operator could mend. They are still counted.
 const TOLD_MAX: usize = 256;
+
+impl Node {
+    /// Tells the operator, unless it was told of this kind and address already.
+    pub(super) fn notice_once(&mut self, about: SocketAddr, notice: Notice) {
+        if self.told.insert(&notice, about) {
+            self.pending.push_back(Pending::Notice(notice));
+        }
+    }
+
+    /// The membership knows when this is to be told again.
+    pub(super) fn on_slow_network(&mut self, round_trip: Duration) {
+        let base_timeout = self.membership.config().base_timeout();
+        self.pending.push_back(Pending::Notice(Notice::SlowNetwork { round_trip, base_timeout }));
+    }
+}
 
 #[derive(Default)]
 pub(super) struct Told(Vec<(Discriminant<Notice>, BTreeSet<SocketAddr>)>);
