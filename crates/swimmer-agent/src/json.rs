@@ -7,12 +7,13 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::Serialize;
-use swimmer::{Death, Event, Member, Snapshot};
+use swimmer::{Death, Event, Member, Notice};
 
 use crate::escape::escape_json;
+use crate::printer::View;
 use crate::tags;
 
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct Line<'a> {
     seq: u64,
     time: String,
@@ -25,6 +26,10 @@ struct Line<'a> {
     payload: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     other: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    round_trip_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base_timeout_ms: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -44,6 +49,14 @@ struct Reason {
     at: String,
     suspected_ms: Option<u64>,
     health: u32,
+}
+
+impl<'a> Line<'a> {
+    /// What all events have, except when.
+    fn of(event: &'a str, member: Option<&Member>, view: &View) -> Self {
+        let member = member.map(JsonMember::from);
+        Self { event, member, members: view.present(), ..Self::default() }
+    }
 }
 
 impl From<&Death> for Reason {
@@ -82,7 +95,7 @@ impl JsonWriter {
         &mut self,
         out: &mut impl Write,
         event: &Event,
-        members: usize,
+        view: &View,
     ) -> io::Result<()> {
         let (mut reason, mut payload, mut other) = (None, None, None);
         let (word, member) = match event {
@@ -108,40 +121,34 @@ impl JsonWriter {
             // Events of later versions of the library are not in this format.
             _ => return Ok(()),
         };
-        let member = Some(JsonMember::from(member));
-        self.line(out, |seq, time| Line {
-            seq,
-            time,
-            event: word,
-            member,
-            members,
-            reason,
-            payload,
-            other,
-        })
+        let line = Line { reason, payload, other, ..Line::of(word, Some(member), view) };
+        self.line(out, line)
     }
 
-    pub(crate) fn resync(&mut self, out: &mut impl Write, members: &Snapshot) -> io::Result<()> {
-        let members = members.present_count();
-        self.line(out, |seq, time| Line {
-            seq,
-            time,
-            event: "resync",
-            member: None,
-            members,
-            reason: None,
-            payload: None,
-            other: None,
-        })
+    pub(crate) fn resync(&mut self, out: &mut impl Write, view: &View) -> io::Result<()> {
+        self.line(out, Line::of("resync", None, view))
     }
 
-    fn line<'a>(
+    /// Notices about single addresses are for people, on standard error.
+    pub(crate) fn notice(
         &mut self,
         out: &mut impl Write,
-        make: impl FnOnce(u64, String) -> Line<'a>,
+        notice: &Notice,
+        view: &View,
     ) -> io::Result<()> {
+        let Notice::SlowNetwork { round_trip, base_timeout } = notice else { return Ok(()) };
+        let line = Line {
+            round_trip_ms: Some(round_trip.as_millis() as u64),
+            base_timeout_ms: Some(base_timeout.as_millis() as u64),
+            ..Line::of("slow_network", Some(view.local()), view)
+        };
+        self.line(out, line)
+    }
+
+    fn line(&mut self, out: &mut impl Write, line: Line<'_>) -> io::Result<()> {
         self.seq += 1;
-        let json = serde_json::to_string(&make(self.seq, time(Timestamp::now())))?;
+        let line = Line { seq: self.seq, time: time(Timestamp::now()), ..line };
+        let json = serde_json::to_string(&line)?;
         // In one piece, so that nobody reads half a line.
         out.write_all(format!("{}\n", escape_json(&json)).as_bytes())?;
         out.flush()
@@ -151,4 +158,37 @@ impl JsonWriter {
 /// UTC, with milliseconds.
 fn time(at: Timestamp) -> String {
     format!("{at:.3}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::printer::tests::view;
+
+    fn written(write: impl FnOnce(&mut JsonWriter, &mut Vec<u8>)) -> Option<Value> {
+        let mut out = Vec::new();
+        write(&mut JsonWriter::default(), &mut out);
+        (!out.is_empty()).then(|| serde_json::from_slice(&out).unwrap())
+    }
+
+    #[test]
+    fn a_slow_network_is_a_line_with_both_times_and_other_notices_are_none() {
+        let slow = Notice::SlowNetwork {
+            round_trip: Duration::from_micros(1_203_900),
+            base_timeout: Duration::from_millis(500),
+        };
+        let line = written(|writer, out| writer.notice(out, &slow, &view(2)).unwrap()).unwrap();
+        assert_eq!((&line["event"], &line["members"]), (&json!("slow_network"), &json!(3)));
+        assert_eq!(line["member"]["address"], "10.0.0.1:7");
+        assert_eq!(
+            (&line["round_trip_ms"], &line["base_timeout_ms"]),
+            (&json!(1_203), &json!(500))
+        );
+        let other = Notice::JoinedBy { seed: ([10, 0, 0, 2], 7).into() };
+        assert_eq!(written(|writer, out| writer.notice(out, &other, &view(2)).unwrap()), None);
+    }
 }

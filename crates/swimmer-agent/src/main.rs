@@ -5,6 +5,7 @@
 mod args;
 mod demo;
 mod escape;
+mod feed;
 mod json;
 mod narrator;
 mod printer;

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use swimmer::{AdvertisedBy, Cluster, Notice, Notices, RefusalReason};
+use swimmer::{AdvertisedBy, Cluster, Config, Notice, Notices, Profile, RefusalReason};
 use tokio::time::{Instant, sleep_until};
 
 use crate::args::AgentArgs;
@@ -111,7 +111,66 @@ fn describe(notice: &Notice, own: &str) -> String {
                 "{error}; going on, and trying again: should this end before, a restart needs a seed"
             )
         }
+        Notice::SlowNetwork { round_trip, base_timeout } => {
+            slow_network(*round_trip, *base_timeout)
+        }
         Notice::JoinedBy { seed } => format!("{seed} has taken this node in"),
         _ => "something of a later version happened".into(),
+    }
+}
+
+/// What an operator can do about long round trips: take the first preset that leaves a quarter of
+/// them to spare, or else the one that waits longest.
+fn slow_network(round_trip: Duration, base_timeout: Duration) -> String {
+    let base = |&profile: &Profile| Config::preset(profile).base_timeout();
+    let mut longer = [Profile::Lan, Profile::Wan].into_iter().filter(|p| base(p) > base_timeout);
+    let fits = longer.clone().find(|profile| base(profile) >= round_trip * 5 / 4);
+    let advice = match fits.or(longer.next_back()) {
+        Some(profile) => format!("use --profile {profile} on all members"),
+        None => "no profile waits longer".into(),
+    };
+    format!(
+        "round trips of about {} are too long for this profile, which waits {} for an answer: deaths \
+         are found later; {advice}, unless it is this machine that is slow",
+        span(round_trip),
+        span(base_timeout),
+    )
+}
+
+fn span(span: Duration) -> String {
+    match span.as_secs() {
+        0 => format!("{} ms", span.as_millis()),
+        _ => format!("{:.1} s", span.as_secs_f64()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(round_trip: u64, base_timeout: u64) -> String {
+        let [round_trip, base_timeout] = [round_trip, base_timeout].map(Duration::from_millis);
+        describe(&Notice::SlowNetwork { round_trip, base_timeout }, "cluster1")
+    }
+
+    #[test]
+    fn a_slow_network_is_told_with_the_profile_that_fits_it() {
+        assert_eq!(
+            said(1_190, 500),
+            "round trips of about 1.2 s are too long for this profile, which waits 500 ms for an \
+             answer: deaths are found later; use --profile wan on all members, unless it is this \
+             machine that is slow"
+        );
+        for (round_trip, base_timeout, advice) in [
+            (300, 200, "about 300 ms are too long for this profile, which waits 200 ms"),
+            (300, 200, "use --profile lan"),
+            (450, 200, "use --profile wan"),
+            (450, 500, "use --profile wan"),
+            (5_000, 500, "use --profile wan"),
+            (5_000, 3_000, "no profile waits longer"),
+        ] {
+            let said = said(round_trip, base_timeout);
+            assert!(said.contains(advice), "{said}");
+        }
     }
 }

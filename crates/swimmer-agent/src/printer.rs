@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::io::{self, StdoutLock};
 
-use swimmer::{Change, Event, Member, NodeId, Snapshot, State, Subscription};
+use swimmer::{Change, Event, Member, NodeId, Notice, Snapshot, State};
 
 use crate::args::Format;
+use crate::feed::{Feed, Item};
 use crate::json::JsonWriter;
 use crate::text::TextWriter;
 
@@ -32,43 +33,58 @@ impl Printer {
     }
 
     /// Prints until the node stops, or nobody reads.
-    pub(crate) fn print_all(mut self, mut events: Subscription) -> io::Result<()> {
+    pub(crate) fn print_all(mut self, mut feed: Feed) -> io::Result<()> {
         let out = &mut io::stdout().lock();
-        let start = events.snapshot().clone();
+        let start = feed.events.snapshot().clone();
         let mut view = View::new(&start);
         // Met before this began to listen.
         for member in start.present() {
             self.event(out, &Event::Joined(member.clone()), &view)?;
         }
         loop {
-            let update = match events.try_recv() {
-                Some(update) => update,
+            let item = match feed.try_next() {
+                Some(item) => item,
                 None => {
                     self.pause(out, &view)?;
-                    let Some(update) = events.blocking_recv() else { return Ok(()) };
-                    update
+                    let Some(item) = feed.next() else { return Ok(()) };
+                    item
                 }
             };
-            match update.change {
-                Change::Event(event) => {
-                    view.apply(&event);
-                    self.event(out, &event, &view)?;
-                }
-                Change::Resync(snapshot) => {
-                    view = View::new(&snapshot);
-                    match &mut self.writer {
-                        Writer::Text(writer) => writer.resync(out, &view)?,
-                        Writer::Json(writer) => writer.resync(out, &snapshot)?,
-                    }
+            match item {
+                Item::Update(update) => self.change(out, &update.change, &mut view)?,
+                Item::Notice(notice) => self.notice(out, &notice, &view)?,
+            }
+        }
+    }
+
+    fn change(&mut self, out: &mut StdoutLock, change: &Change, view: &mut View) -> io::Result<()> {
+        match change {
+            Change::Event(event) => {
+                view.apply(event);
+                self.event(out, event, view)
+            }
+            Change::Resync(snapshot) => {
+                *view = View::new(snapshot);
+                match &mut self.writer {
+                    Writer::Text(writer) => writer.resync(out, view),
+                    Writer::Json(writer) => writer.resync(out, view),
                 }
             }
+        }
+    }
+
+    /// People are told on standard error, by [`Narrator`](crate::narrator::Narrator).
+    fn notice(&mut self, out: &mut StdoutLock, notice: &Notice, view: &View) -> io::Result<()> {
+        match &mut self.writer {
+            Writer::Text(_) => Ok(()),
+            Writer::Json(writer) => writer.notice(out, notice, view),
         }
     }
 
     fn event(&mut self, out: &mut StdoutLock, event: &Event, view: &View) -> io::Result<()> {
         match &mut self.writer {
             Writer::Text(writer) => writer.event(out, event, view),
-            Writer::Json(writer) => writer.event(out, event, view.present()),
+            Writer::Json(writer) => writer.event(out, event, view),
         }
     }
 

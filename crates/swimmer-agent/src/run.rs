@@ -10,6 +10,7 @@ use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 use tokio::time::{sleep, timeout};
 
 use crate::args::AgentArgs;
+use crate::feed::Feed;
 use crate::narrator::Narrator;
 use crate::printer::Printer;
 use crate::reader;
@@ -56,13 +57,14 @@ async fn run(args: AgentArgs) -> ExitCode {
         Ok(cluster) => cluster,
         Err(error) => return refuse(&error),
     };
-    let (events, printer) = (cluster.subscribe(), Printer::new(args.format));
+    let feed = Feed { events: cluster.subscribe(), notices: cluster.notices() };
+    let printer = Printer::new(args.format);
     tokio::spawn(Narrator::new(&cluster, &args).run());
     tokio::spawn(say_statistics(cluster.clone(), signals.take_statistics()));
     if args.min_members.is_some() {
         tokio::spawn(say_when_ready(cluster.clone()));
     }
-    let mut printing = spawn_blocking(move || printer.print_all(events));
+    let mut printing = spawn_blocking(move || printer.print_all(feed));
 
     let (code, printing) = tokio::select! {
         signal = signals.next() => {
