@@ -6,6 +6,7 @@
 //! a relay's nack, a connection that is refused. While a node is isolated it accuses nobody and
 //! declares nobody dead, because the fault may be its own.
 
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -44,8 +45,9 @@ pub(crate) struct Isolation {
     since: Option<Instant>,
     /// Members that did not answer while this node was isolated, and since when they did not.
     unanswered: Vec<(MemberIx, Instant)>,
-    /// Whether the user knows that this node is isolated.
-    reported: bool,
+    /// The present members that were heard since the user knows that this node is isolated, and that
+    /// were not asked in vain after that; `None`: the user does not know, or it is not.
+    heard: Option<BTreeSet<MemberIx>>,
 }
 
 impl Isolation {
@@ -58,7 +60,7 @@ impl Isolation {
             turns: u8::MAX,
             since: None,
             unanswered: Vec::new(),
-            reported: false,
+            heard: None,
         }
     }
 
@@ -126,9 +128,30 @@ impl Isolation {
         self.unanswered.iter().any(|&(other, _)| other == ix)
     }
 
-    /// A member has answered, or is not present any more.
+    /// A member has answered a probe.
+    pub(crate) fn on_member_answered(&mut self, ix: MemberIx) {
+        self.unanswered.retain(|&(other, _)| other != ix);
+        self.on_heard(ix);
+    }
+
+    /// A present member has said something.
+    pub(crate) fn on_heard(&mut self, ix: MemberIx) {
+        if let Some(heard) = &mut self.heard {
+            heard.insert(ix);
+        }
+    }
+
+    /// A member was asked in vain.
+    pub(crate) fn on_unheard(&mut self, ix: MemberIx) {
+        if let Some(heard) = &mut self.heard {
+            heard.remove(&ix);
+        }
+    }
+
+    /// A member is not present any more.
     pub(crate) fn forget(&mut self, ix: MemberIx) {
         self.unanswered.retain(|&(other, _)| other != ix);
+        self.on_unheard(ix);
     }
 
     /// Takes out the members that did not answer.
@@ -156,16 +179,23 @@ impl Isolation {
     /// The user is to know that this node is isolated. Returns whether that is new.
     #[must_use]
     pub(crate) fn report(&mut self) -> bool {
-        !core::mem::replace(&mut self.reported, true)
+        let new = self.heard.is_none();
+        self.heard.get_or_insert_default();
+        new
     }
 
     /// Whether the user knows that this node is isolated.
     pub(crate) fn is_reported(&self) -> bool {
-        self.reported
+        self.heard.is_some()
     }
 
-    /// The user knows that this node is connected again.
+    /// Who was heard since the user knows that; `None`: the user does not, or it is not isolated.
+    pub(crate) fn heard(&self) -> Option<&BTreeSet<MemberIx>> {
+        self.heard.as_ref()
+    }
+
+    /// The user knows that this node is connected again, or that it has left.
     pub(crate) fn end_report(&mut self) {
-        self.reported = false;
+        self.heard = None;
     }
 }

@@ -2,6 +2,7 @@
 
 mod detect;
 mod expiry;
+mod hearing;
 mod kept;
 mod messages;
 mod news;
@@ -606,6 +607,10 @@ impl Membership {
         for ix in self.tombstones.members() {
             let state = self.table.held(ix).claim().state;
             assert!(!state.is_present(), "only the absent have a tombstone");
+        }
+        for ix in self.heard_while_isolated().into_iter().flatten() {
+            let state = self.table.held(ix).claim().state;
+            assert!(state.is_present(), "only the present are heard");
         }
         let suspected = |&ix: &MemberIx| self.table.held(ix).claim().state == State::Suspect;
         let suspects = self.table.iter().filter(suspected).count();

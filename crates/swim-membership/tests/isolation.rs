@@ -5,7 +5,7 @@
 
 mod support;
 
-use support::{Bench, LOCAL, Say, address, datagrams, events, first_ping, ms};
+use support::{Bench, LOCAL, Say, address, datagrams, events, first_ping, id, ms};
 use support::{seconds, short, tiny};
 use swim_membership::{Config, EventKind, Profile, Tell, Via};
 use swim_proto::{Datagram, State};
@@ -224,4 +224,92 @@ fn s9_when_many_die_at_once_most_are_not_asked_about() {
     bench.pass_with_acks(ms(3_600), &silent);
     let counters = bench.machine.counters();
     assert_eq!((counters.inquiries, counters.inquiries_full), (32, 28));
+}
+
+/// The members that are marked as not heard.
+fn unheard(bench: &Bench) -> Vec<u8> {
+    let is_unheard = |n: &u8| bench.ix(*n).is_some_and(|ix| bench.machine.is_unheard(ix));
+    (1..=20).filter(is_unheard).collect()
+}
+
+/// One of eight that has heard nobody, and has just reported it.
+fn isolated() -> Bench {
+    let mut bench = steady(8);
+    bench.pass_with_acks(seconds(5), &[]);
+    assert!(!bench.machine.is_isolated());
+    for _ in 0..100 {
+        let seen = events(&bench.pass(ms(100)));
+        if seen.iter().any(|(_, kind)| *kind == EventKind::Isolated) {
+            return bench;
+        }
+        assert!(!bench.machine.is_isolated() && unheard(&bench).is_empty(), "not told yet");
+    }
+    panic!("it was not told");
+}
+
+#[test]
+fn s5_while_a_node_is_isolated_it_knows_whom_it_has_not_heard() {
+    let mut bench = isolated();
+    assert!(bench.machine.is_isolated());
+    assert_eq!(unheard(&bench), [1, 2, 3, 4, 5, 6, 7, 8]);
+    bench.receive_ping(3, 1, State::Alive);
+    assert_eq!(unheard(&bench), [1, 2, 4, 5, 6, 7, 8], "it has pinged");
+    let (target, seq) = first_ping(&mut bench);
+    bench.receive(target, Datagram::Ack { seq, note: None });
+    assert!(!unheard(&bench).contains(&target), "it has answered");
+    let healed = events(&bench.pass_with_acks(seconds(10), &[]));
+    assert!(healed.iter().any(|(_, kind)| *kind == EventKind::Healed));
+    assert!(!bench.machine.is_isolated() && unheard(&bench).is_empty());
+}
+
+#[test]
+fn s5_a_member_that_is_asked_in_vain_is_marked_again() {
+    let mut bench = isolated();
+    (1..=8).for_each(|n| bench.receive_ping(n, 1, State::Alive));
+    assert_eq!(unheard(&bench), []);
+    bench.pass(seconds(9));
+    assert!(bench.machine.is_isolated());
+    assert_eq!(unheard(&bench), [1, 2, 3, 4, 5, 6, 7, 8], "each had its turn");
+}
+
+#[test]
+fn s5_a_late_answer_counts_as_heard_and_a_comparison_of_tables_does() {
+    let mut bench = isolated();
+    let (target, seq) = first_ping(&mut bench);
+    bench.pass(ms(1_500));
+    assert!(!bench.machine.awaits_ack(seq), "the probe has failed");
+    bench.receive(target, Datagram::Ack { seq, note: None });
+    assert!(!unheard(&bench).contains(&target));
+    let other = (1..=8).find(|&n| unheard(&bench).contains(&n)).unwrap();
+    bench.machine.handle_compared_with(bench.now, id(other));
+    assert!(!unheard(&bench).contains(&other));
+}
+
+#[test]
+fn s5_a_relay_that_says_nack_is_heard_and_its_target_is_not() {
+    let mut bench = isolated();
+    let ping_req = |(to, message, _)| match message {
+        Datagram::PingReq { seq, target, .. } => Some((to, seq, target)),
+        _ => None,
+    };
+    let asked = (0..40).find_map(|_| datagrams(&bench.pass(ms(50))).into_iter().find_map(ping_req));
+    let (to, seq, target) = asked.unwrap();
+    let relay = (1..=8).find(|&n| address(n) == to).unwrap();
+    let target = (1..=8).find(|&n| short(n) == target).unwrap();
+    bench.receive(relay, Datagram::Nack { seq });
+    let unheard = unheard(&bench);
+    assert!(!unheard.contains(&relay) && unheard.contains(&target), "{unheard:?}");
+}
+
+#[test]
+fn s5_members_that_are_not_present_any_more_are_not_marked() {
+    let mut bench = isolated();
+    bench.receive_ping(2, 1, State::Alive);
+    bench.hear(Say::Left(1, 1));
+    bench.hear(Say::Left(2, 1));
+    assert_eq!(unheard(&bench), [3, 4, 5, 6, 7, 8]);
+    bench.hear(Say::Alive(2, 2));
+    assert!(unheard(&bench).contains(&2), "somebody has said that it is back; it has not spoken");
+    bench.machine.leave(bench.now);
+    assert!(!bench.machine.is_isolated(), "a node that has left hears nobody on purpose");
 }

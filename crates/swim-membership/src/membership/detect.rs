@@ -296,7 +296,7 @@ impl Membership {
         if direct && let Some(sent_at) = probe.sent(seq) {
             self.trips.sample(probe.target, now - sent_at);
         }
-        self.isolation.forget(probe.target);
+        self.isolation.on_member_answered(probe.target);
         let in_time = now - probe.asked_at(direct, seq) <= self.answer_time();
         if in_time {
             self.isolation.on_answered(now);
@@ -314,6 +314,7 @@ impl Membership {
             && self.address(target) == from
         {
             self.trips.sample(target, now - sent_at);
+            self.isolation.on_heard(target);
         }
     }
 
@@ -321,6 +322,7 @@ impl Membership {
         let Some(probe) = self.probes.take(seq) else { return };
         self.counters.probes_failed += 1;
         self.probes.on_over(&probe);
+        self.isolation.on_unheard(probe.target);
         if probe.purpose == Purpose::LookAround {
             self.isolation.on_missed();
             self.on_nobody_around(now);

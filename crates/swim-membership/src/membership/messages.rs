@@ -76,6 +76,9 @@ impl Membership {
         }
         let known = self.held_at(asker, from);
         let present = known.is_some_and(|ix| self.table.held(ix).claim().state.is_present());
+        if let Some(ix) = known.filter(|_| present) {
+            self.isolation.on_heard(ix);
+        }
         let stale = self.on_held(now, held);
         if present && self.is_beyond(held.claim.incarnation, INCARNATION_JUMP_MAX) {
             // Anybody can send this in its name; it is asked itself.
@@ -119,6 +122,7 @@ impl Membership {
             seq = open;
         }
         if let Some(probe) = self.probes.take(seq) {
+            self.on_sender_heard(from);
             self.on_probe_answered(now, Some(from), seq, &probe);
         } else if let Some(relay) = self.relays.take(seq) {
             let ack = Datagram::Ack { seq: relay.asked, note: None };
@@ -147,10 +151,14 @@ impl Membership {
         };
         let relays = probe.silent_relays.len();
         probe.silent_relays.retain(|&relay| table.held(relay).record().address() != from);
-        if probe.silent_relays.len() < relays && now - probe.others_asked_at() <= answer_time {
+        if probe.silent_relays.len() == relays {
+            return;
+        }
+        if now - probe.others_asked_at() <= answer_time {
             probe.heard = true;
             self.isolation.on_answered(now);
         }
+        self.on_sender_heard(from);
     }
 
     fn on_ping_req(

@@ -206,6 +206,7 @@ impl Membership {
         self.probes.clear();
         self.relays = Relays::default();
         self.probe_at = Instant::NEVER;
+        self.isolation.end_report();
         // The suspicions are kept, not executed: the next life goes on with them.
     }
 

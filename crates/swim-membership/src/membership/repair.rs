@@ -125,9 +125,11 @@ impl Membership {
     /// This node compares tables with this member, which has answered or asked. Whom it holds dead
     /// has lived all the time (E6). A join says nothing: it may be of a new life.
     pub fn handle_compared_with(&mut self, now: Instant, peer: NodeId) {
-        let dead = |ix| self.table.held(ix).claim().state == State::Dead;
-        if !self.has_left() && self.table.find(peer).is_some_and(dead) {
-            self.on_parted(now);
+        let Some(ix) = self.table.find(peer).filter(|_| !self.has_left()) else { return };
+        match self.table.held(ix).claim().state {
+            State::Alive | State::Suspect => self.isolation.on_heard(ix),
+            State::Dead => self.on_parted(now),
+            State::Left => {}
         }
     }
 
