@@ -608,7 +608,7 @@ impl Membership {
             let state = self.table.held(ix).claim().state;
             assert!(!state.is_present(), "only the absent have a tombstone");
         }
-        for ix in self.heard_while_isolated().into_iter().flatten() {
+        for &ix in self.isolation.heard().into_iter().flatten() {
             let state = self.table.held(ix).claim().state;
             assert!(state.is_present(), "only the present are heard");
         }

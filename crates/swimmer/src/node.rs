@@ -23,6 +23,7 @@
 
 mod commands;
 mod exchanges;
+mod hearing;
 mod inputs;
 mod output;
 mod pack;

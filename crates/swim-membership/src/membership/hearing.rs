@@ -2,6 +2,8 @@
 
 use core::net::SocketAddr;
 
+use swim_proto::NodeId;
+
 use super::Membership;
 use crate::table::MemberIx;
 
@@ -21,8 +23,8 @@ impl Membership {
     }
 
     /// The present members that this node has heard while it is isolated; `None`: it is not.
-    pub fn heard_while_isolated(&self) -> Option<impl Iterator<Item = MemberIx> + '_> {
-        self.isolation.heard().map(|heard| heard.iter().copied())
+    pub fn heard_while_isolated(&self) -> Option<impl Iterator<Item = NodeId> + '_> {
+        self.isolation.heard().map(|heard| heard.iter().map(|&ix| self.table.held(ix).id))
     }
 
     /// An answer to a question of ours came from this address: the sender may be a relay. The look

@@ -1,6 +1,6 @@
 //! The members as handles see them, beside the node: reading never waits for the loop.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use swim_proto::{NodeId, State as MemberState};
@@ -26,6 +26,8 @@ struct SnapshotInner {
     local: Member,
     members: Vec<Member>,
     deaths: BTreeMap<NodeId, Arc<Death>>,
+    /// Who was heard while this node is isolated; `None`: it is not.
+    heard: Option<BTreeSet<NodeId>>,
 }
 
 impl Snapshot {
@@ -63,6 +65,27 @@ impl Snapshot {
         members.binary_search_by_key(&id, |member| member.id).ok().map(|at| &members[at])
     }
 
+    /// Whether this node hears from nobody: [`Event::Isolated`] was told, and since then neither
+    /// [`Event::Healed`] nor that this node has left (S5). It declares nobody dead for a while, so
+    /// that members are shown as they were; [`is_unheard`](Self::is_unheard) says of which.
+    pub fn is_isolated(&self) -> bool {
+        self.inner.heard.is_some()
+    }
+
+    /// Whether this node is isolated and has not heard the present member of this id: since
+    /// [`Event::Isolated`], or since this node last asked it in vain, the member has answered no probe
+    /// by any way, relayed nothing, sent no ping and compared no tables. What is held of it may be old.
+    pub fn is_unheard(&self, id: NodeId) -> bool {
+        let not_heard = self.inner.heard.as_ref().is_some_and(|heard| !heard.contains(&id));
+        let is_present = || self.get(id).is_some_and(|member| member.state.is_present());
+        not_heard && id != self.local().id && is_present()
+    }
+
+    /// All members that are so; none while this node is not isolated.
+    pub fn unheard(&self) -> impl Iterator<Item = &Member> {
+        self.present().filter(|member| self.is_unheard(member.id))
+    }
+
     /// Why the member of this id is held dead; `None` if it is not, and of one that had left before
     /// it was said to be dead.
     pub fn death(&self, id: NodeId) -> Option<&Death> {
@@ -76,6 +99,8 @@ struct State {
     members: BTreeMap<NodeId, Member>,
     /// Of those that are held dead.
     deaths: BTreeMap<NodeId, Arc<Death>>,
+    /// Who was heard while the node is isolated; `None`: it is not.
+    heard: Option<BTreeSet<NodeId>>,
     seq: u64,
     stats: Stats,
     /// Built when asked for, kept until the next change.
@@ -113,6 +138,7 @@ impl Mirror {
             local,
             members: BTreeMap::new(),
             deaths: BTreeMap::new(),
+            heard: None,
             seq: 0,
             stats: Stats::default(),
             snapshot: None,
@@ -229,16 +255,21 @@ impl State {
             dead = members.keys().copied().collect();
         }
         deaths.extend(dead.into_iter().filter_map(|id| Some((id, Arc::new(node.death(id)?)))));
+        // Whom an isolated node has heard are few, so that they are simply read again.
+        let heard = node.heard_while_isolated().map(Iterator::collect);
+        changed |= heard != self.heard;
+        self.heard = heard;
         if changed {
             self.snapshot = None;
         }
     }
 
     fn snapshot(&mut self) -> Snapshot {
-        let Self { seq, local, members, deaths, snapshot, .. } = self;
+        let Self { seq, local, members, deaths, heard, snapshot, .. } = self;
         let build = || {
             let (members, deaths) = (members.values().cloned().collect(), deaths.clone());
-            let inner = SnapshotInner { seq: *seq, local: local.clone(), members, deaths };
+            let (local, heard) = (local.clone(), heard.clone());
+            let inner = SnapshotInner { seq: *seq, local, members, deaths, heard };
             Snapshot { inner: Arc::new(inner) }
         };
         snapshot.get_or_insert_with(build).clone()

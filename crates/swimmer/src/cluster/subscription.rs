@@ -51,6 +51,11 @@ impl Subscription {
         &self.start
     }
 
+    /// The members as they are now: this may be ahead of the changes that were received.
+    pub fn latest(&self) -> Snapshot {
+        self.mirror.snapshot()
+    }
+
     /// Waits for the next change; `None`: the node was stopped. Dropping the future loses nothing.
     pub async fn recv(&mut self) -> Option<Update> {
         loop {
