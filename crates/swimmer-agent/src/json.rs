@@ -20,6 +20,9 @@ struct Line<'a> {
     event: &'a str,
     member: Option<JsonMember>,
     members: usize,
+    /// How many of them this node has not heard, while it is isolated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unheard: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<Reason>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -40,6 +43,9 @@ struct JsonMember {
     state: &'static str,
     incarnation: u64,
     metadata: BTreeMap<String, String>,
+    /// Whether this node has not heard it, while this node is isolated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unheard: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -54,8 +60,9 @@ struct Reason {
 impl<'a> Line<'a> {
     /// What all events have, except when.
     fn of(event: &'a str, member: Option<&Member>, view: &View) -> Self {
-        let member = member.map(JsonMember::from);
-        Self { event, member, members: view.present(), ..Self::default() }
+        let member = member.map(|member| JsonMember::of(member, view));
+        let unheard = view.is_isolated().then(|| view.unheard());
+        Self { event, member, members: view.present(), unheard, ..Self::default() }
     }
 }
 
@@ -71,8 +78,8 @@ impl From<&Death> for Reason {
     }
 }
 
-impl From<&Member> for JsonMember {
-    fn from(member: &Member) -> Self {
+impl JsonMember {
+    fn of(member: &Member, view: &View) -> Self {
         Self {
             id: member.id.to_string(),
             name: member.name.to_string(),
@@ -80,6 +87,7 @@ impl From<&Member> for JsonMember {
             state: member.state.as_str(),
             incarnation: member.incarnation.0,
             metadata: tags::from_metadata(&member.metadata),
+            unheard: view.is_isolated().then(|| view.is_unheard(member)),
         }
     }
 }
@@ -165,14 +173,33 @@ mod tests {
     use std::time::Duration;
 
     use serde_json::{Value, json};
+    use swimmer::State;
 
     use super::*;
-    use crate::printer::tests::view;
+    use crate::printer::tests::{member, view};
 
     fn written(write: impl FnOnce(&mut JsonWriter, &mut Vec<u8>)) -> Option<Value> {
         let mut out = Vec::new();
         write(&mut JsonWriter::default(), &mut out);
         (!out.is_empty()).then(|| serde_json::from_slice(&out).unwrap())
+    }
+
+    #[test]
+    fn what_an_isolated_node_has_not_heard_is_there_while_it_is_isolated() {
+        let mut view = view(2);
+        let joined = Event::Joined(member(2, State::Alive));
+        let unheard = |view: &View| {
+            let line = written(|writer, out| writer.event(out, &joined, view).unwrap()).unwrap();
+            (line.get("unheard").cloned(), line["member"].get("unheard").cloned())
+        };
+        assert_eq!(unheard(&view), (None, None));
+        let local = view.local().clone();
+        view.apply(&Event::Isolated(local.clone()));
+        assert_eq!(unheard(&view), (Some(json!(2)), Some(json!(true))));
+        let line = written(|writer, out| writer.resync(out, &view).unwrap()).unwrap();
+        assert_eq!((&line["member"], &line["unheard"]), (&Value::Null, &json!(2)));
+        view.apply(&Event::Healed(local));
+        assert_eq!(unheard(&view), (None, None));
     }
 
     #[test]

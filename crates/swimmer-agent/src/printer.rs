@@ -1,6 +1,6 @@
 //! What the agent prints on standard output: events, and the members as they are at each of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, StdoutLock};
 
 use swimmer::{Change, Event, Member, NodeId, Notice, Snapshot, State};
@@ -51,25 +51,24 @@ impl Printer {
                 }
             };
             match item {
-                Item::Update(update) => self.change(out, &update.change, &mut view)?,
-                Item::Notice(notice) => self.notice(out, &notice, &view)?,
+                Item::Update(update) => {
+                    view.take_over(&update.change);
+                    view.update_marks(|| feed.events.latest());
+                    self.change(out, &update.change, &view)?;
+                }
+                Item::Notice(notice) => {
+                    view.update_marks(|| feed.events.latest());
+                    self.notice(out, &notice, &view)?;
+                }
             }
         }
     }
 
-    fn change(&mut self, out: &mut StdoutLock, change: &Change, view: &mut View) -> io::Result<()> {
-        match change {
-            Change::Event(event) => {
-                view.apply(event);
-                self.event(out, event, view)
-            }
-            Change::Resync(snapshot) => {
-                *view = View::new(snapshot);
-                match &mut self.writer {
-                    Writer::Text(writer) => writer.resync(out, view),
-                    Writer::Json(writer) => writer.resync(out, view),
-                }
-            }
+    fn change(&mut self, out: &mut StdoutLock, change: &Change, view: &View) -> io::Result<()> {
+        match (change, &mut self.writer) {
+            (Change::Event(event), _) => self.event(out, event, view),
+            (Change::Resync(_), Writer::Text(writer)) => writer.resync(out, view),
+            (Change::Resync(_), Writer::Json(writer)) => writer.resync(out, view),
         }
     }
 
@@ -103,19 +102,29 @@ pub(crate) struct View {
     present: BTreeMap<NodeId, Member>,
     /// Dead or left, the longest gone first; at most [`GONE_MAX`].
     gone: Vec<Member>,
+    /// Who was heard while this node is isolated; `None`: it is not.
+    heard: Option<BTreeSet<NodeId>>,
 }
 
 impl View {
     fn new(snapshot: &Snapshot) -> Self {
         let local = snapshot.local().clone();
-        let mut view = Self { local, present: BTreeMap::new(), gone: Vec::new() };
+        let (present, gone) = (BTreeMap::new(), Vec::new());
+        let mut view = Self { local, present, gone, heard: heard_in(snapshot) };
         for member in snapshot.members() {
             view.put(member);
         }
         view
     }
 
-    fn apply(&mut self, event: &Event) {
+    fn take_over(&mut self, change: &Change) {
+        match change {
+            Change::Event(event) => self.apply(event),
+            Change::Resync(snapshot) => *self = Self::new(snapshot),
+        }
+    }
+
+    pub(crate) fn apply(&mut self, event: &Event) {
         match event {
             Event::Joined(member)
             | Event::Up(member)
@@ -124,7 +133,19 @@ impl View {
             | Event::Left(member)
             | Event::Updated(member) => self.put(member),
             Event::Conflict { local, .. } => self.local = local.clone(),
+            Event::Isolated(_) => self.heard = Some(BTreeSet::new()),
+            Event::Healed(_) => self.heard = None,
             _ => {}
+        }
+    }
+
+    /// No event says that an isolated node has heard a member: the newest snapshot does, unless it is
+    /// of a time after the isolation.
+    fn update_marks(&mut self, latest: impl FnOnce() -> Snapshot) {
+        if self.heard.is_some()
+            && let Some(heard) = heard_in(&latest())
+        {
+            self.heard = Some(heard);
         }
     }
 
@@ -146,6 +167,22 @@ impl View {
         self.present.len() + usize::from(self.local.state != State::Left)
     }
 
+    /// Whether this node is isolated, as far as the events have told.
+    pub(crate) fn is_isolated(&self) -> bool {
+        self.heard.is_some()
+    }
+
+    /// Whether this is a present member that this node has not heard while it is isolated.
+    pub(crate) fn is_unheard(&self, member: &Member) -> bool {
+        let not_heard = self.heard.as_ref().is_some_and(|heard| !heard.contains(&member.id));
+        not_heard && member.id != self.local.id && member.state.is_present()
+    }
+
+    /// How many are so.
+    pub(crate) fn unheard(&self) -> usize {
+        self.present.values().filter(|member| self.is_unheard(member)).count()
+    }
+
     pub(crate) fn local(&self) -> &Member {
         &self.local
     }
@@ -154,6 +191,12 @@ impl View {
     pub(crate) fn members(&self) -> impl Iterator<Item = &Member> {
         std::iter::once(&self.local).chain(self.present.values()).chain(self.gone.iter().rev())
     }
+}
+
+/// Who was heard while the node is isolated; `None`: it is not.
+fn heard_in(snapshot: &Snapshot) -> Option<BTreeSet<NodeId>> {
+    let present = snapshot.present().map(|member| member.id);
+    snapshot.is_isolated().then(|| present.filter(|&id| !snapshot.is_unheard(id)).collect())
 }
 
 #[cfg(test)]
@@ -179,9 +222,25 @@ pub(crate) mod tests {
     /// Member 1 as it sees so many others.
     pub(crate) fn view(others: u8) -> View {
         let local = member(1, State::Alive);
-        let mut view = View { local, present: BTreeMap::new(), gone: Vec::new() };
+        let mut view = View { local, present: BTreeMap::new(), gone: Vec::new(), heard: None };
         (2..2 + others).for_each(|id| view.put(&member(id, State::Alive)));
         view
+    }
+
+    #[test]
+    fn present_members_are_marked_from_the_isolation_to_the_healing() {
+        let mut view = view(3);
+        let local = view.local.clone();
+        let marked = |view: &View| -> Vec<u8> {
+            let marked = view.members().filter(|member| view.is_unheard(member));
+            marked.map(|member| member.id.as_bytes()[0]).collect()
+        };
+        assert!(!view.is_isolated() && marked(&view).is_empty());
+        view.apply(&Event::Isolated(local.clone()));
+        view.apply(&Event::Left(member(3, State::Left)));
+        assert_eq!((marked(&view), view.unheard()), (vec![2, 4], 2));
+        view.apply(&Event::Healed(local));
+        assert!(!view.is_isolated() && marked(&view).is_empty());
     }
 
     #[test]

@@ -20,6 +20,8 @@ const NAME_CHARS: usize = 20;
 /// The tags at the end of a row are clipped to keep it in a line, but not to less than that.
 const LINE_CHARS: usize = 80;
 const NOTES_CHARS_MIN: usize = 16;
+/// Below a table in which a state has that mark.
+const LEGEND: &str = "    ? not heard while this node is isolated\n";
 
 /// Writes events as text.
 pub(crate) struct TextWriter {
@@ -67,17 +69,20 @@ impl TextWriter {
 
     fn member_table(&self, view: &View) -> String {
         let named = view.members().any(|member| !member.name.is_empty());
-        let rows: Vec<Vec<String>> = view.members().map(|member| row(member, named)).collect();
+        let rows: Vec<Vec<String>> =
+            view.members().map(|member| row(member, named, view)).collect();
         let rows = table(&rows);
         let width = rows.lines().map(|line| line.chars().count()).max().unwrap_or(0);
         let mut text = String::new();
         for (line, member) in rows.lines().zip(view.members()) {
             let notes = notes(member, view.local().id);
             let notes = clip(notes, LINE_CHARS.saturating_sub(width + 2).max(NOTES_CHARS_MIN));
-            let (on, off) =
-                if self.colour { (state_colour(member.state), RESET) } else { ("", "") };
+            let (on, off) = if self.colour { (row_colour(member, view), RESET) } else { ("", "") };
             let line = format!("{line:width$}  {notes}");
             text.push_str(&format!("{on}{}{off}\n", line.trim_end()));
+        }
+        if view.unheard() > 0 {
+            text.push_str(LEGEND);
         }
         text
     }
@@ -111,8 +116,9 @@ pub(crate) const DIM: &str = "\x1b[2m";
 pub(crate) const RESET: &str = "\x1b[0m";
 
 /// Alive is the rule, so it has no colour in a table; what is not, stands out.
-fn state_colour(state: State) -> &'static str {
-    match state {
+fn row_colour(member: &Member, view: &View) -> &'static str {
+    match member.state {
+        State::Alive if view.is_unheard(member) => YELLOW,
         State::Alive => "",
         State::Suspect => YELLOW,
         State::Dead => RED,
@@ -205,8 +211,9 @@ fn tags_after(member: &Member) -> String {
     if tags.is_empty() { tags } else { format!(", {tags}") }
 }
 
-fn row(member: &Member, named: bool) -> Vec<String> {
-    let mut row = vec![member.state.to_string()];
+fn row(member: &Member, named: bool, view: &View) -> Vec<String> {
+    let mark = if view.is_unheard(member) { "?" } else { "" };
+    let mut row = vec![format!("{}{mark}", member.state)];
     if named {
         let name = if member.name.is_empty() { "-".into() } else { escape(&member.name) };
         row.push(clip(name, NAME_CHARS));
@@ -291,6 +298,25 @@ mod tests {
             why(&ids[1..2], DeathPath::Gossip, time, 0),
             "heard by gossip, suspicion by 10.0.0.2:7 for 4.0 s"
         );
+    }
+
+    #[test]
+    fn while_the_node_is_isolated_members_that_it_has_not_heard_are_marked() {
+        let mut view = view(2);
+        view.put(&member(3, State::Suspect));
+        let local = view.local().clone();
+        let table =
+            |view: &View| TextWriter { colour: false, owes_members: false }.member_table(view);
+        let before = table(&view);
+        assert!(!before.contains('?'), "{before}");
+        view.apply(&Event::Isolated(local.clone()));
+        assert_eq!(
+            table(&view),
+            "    alive     10.0.0.1:7  01000000  this node\n    alive?    10.0.0.2:7  02000000\n    \
+             suspect?  10.0.0.3:7  03000000\n    ? not heard while this node is isolated\n"
+        );
+        view.apply(&Event::Healed(local));
+        assert_eq!(table(&view), before);
     }
 
     #[test]

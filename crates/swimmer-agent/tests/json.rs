@@ -184,6 +184,30 @@ fn two_with_one_host_key_are_a_conflict() {
     check(&second.events());
 }
 
+/// While all others stand still a node hears from nobody (S5).
+#[test]
+fn while_an_agent_is_isolated_it_says_whom_it_has_not_heard() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = agent(&folder);
+    let seed = first.address();
+    let second = Agent::start(&folder.path().join("2"), &[&seed], &[]);
+    let third = Agent::start(&folder.path().join("3"), &[&seed], &[]);
+    until("all three", || first.events().iter().any(|event| event["members"] == 3).then_some(()));
+    let stopped = [&second, &third];
+    stopped.iter().for_each(|agent| agent.signal("STOP"));
+    let isolated = first.until_event("isolated");
+    assert_eq!((&isolated["unheard"], &isolated["members"]), (&2.into(), &3.into()));
+    assert_eq!(
+        (&isolated["member"]["id"], &isolated["member"]["unheard"]),
+        (&first.says("id").into(), &false.into())
+    );
+    stopped.iter().for_each(|agent| agent.signal("CONT"));
+    let healed = first.until_event("healed");
+    assert!(healed.get("unheard").is_none() && healed["member"].get("unheard").is_none());
+    let ended = first.events().into_iter().skip_while(|event| event["event"] != "healed");
+    assert!(ended.into_iter().all(|event| event.get("unheard").is_none()));
+}
+
 /// A pipe that is full blocks whoever writes into it; the node must not be the one.
 #[test]
 fn a_reader_that_rests_does_not_hold_the_node_up_and_gets_a_resync() {
