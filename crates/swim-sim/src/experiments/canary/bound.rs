@@ -19,8 +19,6 @@ enum Limit {
     Between(f64, f64),
     /// At most what the same row of `lifeguard` has, or this if it is more.
     LifeguardsOr(f64),
-    /// At most such a part of what the same row of `lifeguard` has.
-    PartOfLifeguards(u32),
 }
 
 /// The row that is nearest to its bound, or farthest beyond it.
@@ -50,15 +48,6 @@ impl Bound {
     /// No row has more than the larger of the same row of `lifeguard` and `or`.
     pub(super) const fn lifeguards_or(rows: &'static str, key: &'static str, or: f64) -> Self {
         Self { rows, key, limit: Limit::LifeguardsOr(or) }
-    }
-
-    /// No row has more than 1/`parts` of the same row of `lifeguard`.
-    pub(super) const fn part_of_lifeguards(
-        rows: &'static str,
-        key: &'static str,
-        parts: u32,
-    ) -> Self {
-        Self { rows, key, limit: Limit::PartOfLifeguards(parts) }
     }
 
     /// The reading of the row that is worst off.
@@ -98,7 +87,6 @@ impl Bound {
         match self.limit {
             Limit::AtMost(most) | Limit::Between(_, most) => Ok(vec![most; len]),
             Limit::LifeguardsOr(or) => of_lifeguard(&|theirs| theirs.max(or)),
-            Limit::PartOfLifeguards(parts) => of_lifeguard(&|theirs| theirs / f64::from(parts)),
         }
     }
 
@@ -200,8 +188,6 @@ mod tests {
         let lifeguards_or = |or| read(Bound::lifeguards_or("case=20 %", "fp", or));
         assert_eq!(lifeguards_or(10.0), (false, "at most 10".into(), "12".into()));
         assert!(lifeguards_or(12.0).0);
-        assert!(read(Bound::part_of_lifeguards("nodes=32", "fp", 300)).0);
-        assert!(!read(Bound::part_of_lifeguards("nodes=32", "fp", 301)).0);
     }
 
     #[test]
