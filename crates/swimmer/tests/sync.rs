@@ -283,7 +283,7 @@ fn j1_an_answer_by_ones_own_id_with_the_own_visible_fields_is_ones_own() {
         let entries =
             Reply::Entries { from: id(0), digest: 1, buckets: BucketSet::ALL, next: None };
         let mut reply = frame(&Frame::Reply(entries), &[own]);
-        net.nodes[0].handle_reply(net.now, asked, Some(&mut reply));
+        net.nodes[0].handle_reply(net.now, asked, swimmer::node::Answer::Frame(&mut reply));
         // What is one's own is no news; another's word in one's own incarnation is refuted (R1).
         assert_eq!(net.nodes[0].local().incarnation, Incarnation(if is_own { 1 } else { 2 }));
     }
