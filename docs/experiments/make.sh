@@ -18,8 +18,8 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 folder=docs/experiments
 
-ablations=(ablations-{detect,detect-fast,interval,pause,loss,partition})
-names=(detect detect-large interval interval-600 interval-stuck threshold pause loss churn partition scale
+ablations=(ablations-{conditions,detect,detect-fast,interval,pause,loss,partition})
+names=(conditions detect detect-large interval interval-600 interval-stuck threshold pause loss churn partition scale
     "${ablations[@]}" known-bugs)
 
 # What decides the figures: all that runs in a simulation, and the dependencies.
@@ -27,6 +27,7 @@ sources=(crates/{swim-proto,swim-dissemination,swim-membership,swimmer,swim-sim}
 
 arguments() {
     case "$1" in
+        conditions) echo conditions --runs 2 --time 325 --crash-every 25 --variants memberlist,lifeguard,swimmer --seed 7 ;;
         detect) echo detect --nodes 32,128,1000 --runs 100 --seed 1 ;;
         detect-large) echo detect --nodes 10000 --runs 10 --variants swimmer --seed 1 ;;
         interval) echo interval --grid full --runs 1 --seed 1 ;;
@@ -38,6 +39,7 @@ arguments() {
         churn) echo churn --runs 2 --seed 1 ;;
         partition) echo partition --variants lifeguard,swimmer --seed 1 ;;
         scale) echo scale --seed 1 ;;
+        ablations-conditions) echo conditions --ablations --scenes loss:20,loss:40,rtt:1.2,starved:50,gc:30,udp-dead:10 --time 325 --crash-every 25 --seed 7 ;;
         ablations-detect) echo detect --ablations --nodes 128 --runs 100 --seed 1 ;;
         ablations-detect-fast) echo detect --ablations --profile fast --nodes 128 --runs 100 --seed 1 ;;
         ablations-interval) echo interval --ablations --grid short --runs 1 --seed 1 ;;

@@ -30,11 +30,17 @@ pub(crate) enum Variant {
     /// Ours, but with the time-out that follows round trips where the preset has the fixed one, and the
     /// other way round.
     OtherTimeout,
-    /// Ours, but nobody is asked before a sentence.
+    /// Ours, but a ping is sent once a probe.
+    NoRepeats,
+    /// Ours, but no time-out is longer for members that are slow.
+    NoSlowTimeout,
+    /// Ours, but a refused connection is no sign that the network works.
+    NoRefusals,
+    /// Ours, but nobody is asked before a death.
     NoInquiry,
-    /// Ours, but whoever is out of touch passes sentence too.
+    /// Ours, but an isolated node accuses and declares dead, too.
     NoIsolationGuard,
-    /// Ours, but whoever stood still goes on as if it had not.
+    /// Ours, but a node that is late does what is due before what has waited.
     NoStallGuard,
     /// Ours, but nobody says for how long it may be silent, and all are given the same time.
     NoPatience,
@@ -48,11 +54,14 @@ impl Variant {
         [Self::Swim, Self::Lifeguard, Self::Memberlist, Self::Swimmer];
 
     /// Ours, and what it is without each of its additions.
-    pub(crate) const ABLATIONS: [Self; 9] = [
+    pub(crate) const ABLATIONS: [Self; 12] = [
         Self::Swimmer,
         Self::NoRotation,
         Self::NoCorroboration,
         Self::OtherTimeout,
+        Self::NoRepeats,
+        Self::NoSlowTimeout,
+        Self::NoRefusals,
         Self::NoInquiry,
         Self::NoIsolationGuard,
         Self::NoStallGuard,
@@ -110,6 +119,9 @@ impl Variant {
             Self::OtherTimeout => {
                 ours().adaptive_timeout(!Config::preset(profile).adaptive_timeout())
             }
+            Self::NoRepeats => ours().repeat_pings(false),
+            Self::NoSlowTimeout => ours().timeout_max(Duration::from_millis(1)),
+            Self::NoRefusals => ours().refusals(false),
             Self::NoInquiry => ours().inquiry(false),
             Self::NoIsolationGuard => ours().isolation_guard(false),
             Self::NoStallGuard => ours().stall_guard(false),
@@ -127,6 +139,9 @@ impl Variant {
             Self::NoRotation => "no-rotation",
             Self::NoCorroboration => "no-corroboration",
             Self::OtherTimeout => "other-timeout",
+            Self::NoRepeats => "no-repeats",
+            Self::NoSlowTimeout => "no-slow-timeout",
+            Self::NoRefusals => "no-refusals",
             Self::NoInquiry => "no-inquiry",
             Self::NoIsolationGuard => "no-isolation-guard",
             Self::NoStallGuard => "no-stall-guard",
