@@ -23,7 +23,7 @@ const DELAYED_MAX: usize = 4_096;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FaultStats {
-    /// Lost by chance.
+    /// Lost by chance, of those sent and those received.
     pub lost: u64,
     /// Sent twice.
     pub doubled: u64,
@@ -37,6 +37,9 @@ pub struct FaultStats {
 struct State {
     draws: Draws,
     faults: Faults,
+    /// Decides about what arrives, so that arrivals do not change what is drawn for sends.
+    arrival_draws: Draws,
+    arrival_faults: Faults,
     cut_to: BTreeSet<SocketAddr>,
     cut_from: BTreeSet<SocketAddr>,
     isolated: bool,
@@ -63,6 +66,17 @@ impl State {
         self.stats.doubled += u64::from(copies[1].is_some());
         copies
     }
+
+    /// Decides about a datagram that has arrived.
+    fn takes(&mut self, from: SocketAddr) -> bool {
+        let [copy, _] = self.arrival_faults.draw_copies(&mut self.arrival_draws);
+        if self.is_cut_from(from) {
+            self.stats.cut += 1;
+            return false;
+        }
+        self.stats.lost += u64::from(copy.is_none());
+        copy.is_some()
+    }
 }
 
 /// Decides the faults of one [`Faulty`] while it runs. Cheap to clone.
@@ -74,6 +88,8 @@ impl FaultControl {
         Self(Arc::new(Watched::new(State {
             draws: Draws::seed_from_u64(seed),
             faults: Faults::default(),
+            arrival_draws: Draws::seed_from_u64(!seed),
+            arrival_faults: Faults::default(),
             cut_to: BTreeSet::new(),
             cut_from: BTreeSet::new(),
             isolated: false,
@@ -84,6 +100,11 @@ impl FaultControl {
     /// Loses so many of 1,000 datagrams that are sent.
     pub fn lose(&self, per_mille: u32) {
         self.0.change(|state| state.faults.loss = per_mille);
+    }
+
+    /// Loses this many per mille of the datagrams that arrive. Default 0.
+    pub fn lose_on_receipt(&self, per_mille: u32) {
+        self.0.change(|state| state.arrival_faults.loss = per_mille);
     }
 
     /// Doubles so many of 1,000 datagrams that are sent.
@@ -243,11 +264,9 @@ impl<T: Transport> Transport for Faulty<T> {
     async fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         loop {
             let (length, from) = self.inner.recv_from(buffer).await?;
-            let mut state = self.control.0.lock();
-            if !state.is_cut_from(from) {
+            if self.control.0.lock().takes(from) {
                 return Ok((length, from));
             }
-            state.stats.cut += 1;
         }
     }
 

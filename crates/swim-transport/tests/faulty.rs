@@ -101,6 +101,44 @@ async fn loss_doubling_and_delay_are_as_set_and_unequal_delays_reorder() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn loss_on_receipt_loses_what_arrives_and_nothing_that_is_sent() {
+    let mut runs = Vec::new();
+    for seed in [4, 4, 5] {
+        let (faulty, control, plain) = ends(seed);
+        control.lose_on_receipt(200);
+        send(&faulty, &plain, 1_000).await;
+        assert_eq!(arrivals(&plain, Instant::now()).await.len(), 1_000);
+        assert_eq!(control.stats().lost, 0);
+        send(&plain, &faulty, 1_000).await;
+        let arrived = arrivals(&faulty, Instant::now()).await;
+        let stats = control.stats();
+        assert_eq!(arrived.len() as u64, 1_000 - stats.lost);
+        assert!((150..250).contains(&stats.lost), "{stats:?}");
+        assert!(exchanges(&plain, &faulty).await, "the reliable plane loses nothing");
+        runs.push(arrived);
+    }
+    assert_eq!(runs[0], runs[1]);
+    assert_ne!(runs[0], runs[2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_arrives_does_not_change_what_is_lost_of_sends() {
+    let mut runs = Vec::new();
+    for arriving in [0, 100] {
+        let (faulty, control, plain) = ends(6);
+        control.lose(200);
+        control.lose_on_receipt(200);
+        send(&plain, &faulty, arriving).await;
+        arrivals(&faulty, Instant::now()).await;
+        send(&faulty, &plain, 500).await;
+        let sent = arrivals(&plain, Instant::now()).await;
+        runs.push(sent.into_iter().map(|(number, _)| number).collect::<Vec<_>>());
+    }
+    assert_eq!(runs[0], runs[1]);
+    assert!(runs[0].len() < 500);
+}
+
+#[tokio::test(start_paused = true)]
 async fn exchanges_are_delayed_too() {
     let (faulty, control, plain) = ends(1);
     control.delay(20 * MS..20 * MS);
