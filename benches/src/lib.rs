@@ -12,11 +12,15 @@
 
 #![forbid(unsafe_code)]
 
+mod deaths;
+mod machine;
 mod pair;
 mod populated;
 mod population;
 mod voice;
 
+pub use deaths::Deaths;
+pub use machine::load;
 pub use pair::Pair;
 pub use populated::Populated;
 pub use population::{CLUSTER, LOCAL, address, cluster, config, id, record, tag};

@@ -3,11 +3,14 @@
 //!
 //! ```sh
 //! cargo run --release -p benches --example scale -- --nodes 128 --nodes 512
+//! cargo run --release -p benches --example scale -- --loss 20 --deaths 10 --within 10
 //! ```
 //!
 //! Every agent has real sockets; all share one runtime of two threads. It measures time, so it
 //! wants a machine that does nothing else.
 
+#[cfg(unix)]
+mod crashes;
 #[cfg(unix)]
 mod measure;
 

@@ -4,19 +4,24 @@ use std::error::Error;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
+use benches::load;
 use clap::Parser;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
-use swimmer::{Change, Cluster, Event, NodeId, Profile};
-use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use swim_transport::{Faulty, UdpTcp};
+use swimmer::{Cluster, Profile};
+use tokio::time::sleep;
 
-type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+use crate::crashes;
+
+pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 /// Longer than anything takes that works.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 /// How often the agents are looked at.
 const LOOK: Duration = Duration::from_millis(5);
+/// With loss: how long the agents are left alone before a measurement.
+const SETTLED: Duration = Duration::from_secs(10);
 /// Bytes of the headers of IPv4 and UDP.
 const IP_HEADERS: u64 = 28;
 /// Descriptors of an agent: two sockets, and a connection now and then; and of the process.
@@ -38,9 +43,41 @@ struct Args {
     /// For how many seconds the rest is measured; 0 leaves it out.
     #[arg(long, default_value_t = 60)]
     rest: u64,
-    /// How many deaths are measured; 0 leaves them out.
+    /// How many deaths are measured, one after the other; 0 leaves them out.
     #[arg(long, default_value_t = 5)]
     deaths: usize,
+    /// Fails if a death is known to all only after more than this many seconds.
+    #[arg(long)]
+    within: Option<f64>,
+    /// How many percent of the datagrams each agent loses as they arrive.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=90))]
+    loss: u32,
+    /// The first seed of the losses.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+/// How agents are started.
+pub(crate) struct Setup {
+    profile: Profile,
+    /// How many percent of the datagrams an agent loses as they arrive.
+    pub(crate) loss: u32,
+    seed: u64,
+}
+
+impl Setup {
+    /// Starts an agent, joining by the first of `agents`. No two of a run have the same number.
+    pub(crate) async fn start(&self, agents: &[Cluster], number: usize) -> Result<Cluster> {
+        let seeds = agents.first().map(|first| first.local_addr().to_string());
+        let listen = "127.0.0.1:0".parse()?;
+        let builder = Cluster::builder("scale").profile(self.profile).seeds(seeds);
+        if self.loss == 0 {
+            return Ok(builder.listen(listen).start().await?);
+        }
+        let transport = Faulty::new(UdpTcp::bind(listen).await?, self.seed + number as u64);
+        transport.control().lose_on_receipt(10 * self.loss);
+        Ok(builder.transport(transport).start().await?)
+    }
 }
 
 /// Reads the arguments and measures.
@@ -70,29 +107,25 @@ fn allow_files(wanted: u64) -> Result<()> {
 }
 
 async fn measure(args: Args) -> Result<()> {
+    let setup = Setup { profile: args.profile, loss: args.loss, seed: args.seed };
     for &count in &args.nodes {
-        say(&format!("{count} agents, profile {}", args.profile));
-        let mut agents = meet(count, args.profile).await?;
+        let (profile, loss) = (setup.profile, setup.loss);
+        say(&format!("{count} agents, profile {profile}, {loss} % loss, load {}", load()));
+        let mut agents = meet(count, &setup).await?;
         for _ in 1..args.meetings {
             stop(agents).await;
-            agents = meet(count, args.profile).await?;
+            agents = meet(count, &setup).await?;
         }
         if args.rest > 0 {
-            settle(&agents).await?;
+            settle(&agents, &setup).await?;
             rest(&agents, Duration::from_secs(args.rest)).await;
         }
         if args.deaths > 0 {
-            die(&mut agents, args.deaths, args.profile).await?;
+            crashes::measure(&mut agents, args.deaths, args.within, &setup).await?;
         }
         stop(agents).await;
     }
     Ok(())
-}
-
-async fn start(seed: Option<&Cluster>, profile: Profile) -> Result<Cluster> {
-    let seeds = seed.map(|seed| seed.local_addr().to_string());
-    let listen = "127.0.0.1:0".parse()?;
-    Ok(Cluster::builder("scale").listen(listen).profile(profile).seeds(seeds).start().await?)
 }
 
 async fn stop(agents: Vec<Cluster>) {
@@ -103,17 +136,14 @@ async fn stop(agents: Vec<Cluster>) {
 
 /// Starts agents one after the other, all joining by the first, and measures the time from the last
 /// start until all see all.
-async fn meet(count: usize, profile: Profile) -> Result<Vec<Cluster>> {
+async fn meet(count: usize, setup: &Setup) -> Result<Vec<Cluster>> {
     let began = Instant::now();
-    let mut agents = vec![start(None, profile).await?];
+    let mut agents = Vec::new();
     while agents.len() < count {
-        agents.push(start(agents.first(), profile).await?);
+        agents.push(setup.start(&agents, agents.len()).await?);
     }
     let (starting, started, cpu) = (began.elapsed(), Instant::now(), cpu_time());
-    let all = |agents: &[Cluster]| {
-        agents.iter().all(|agent| agent.stats().members_present == count as u64)
-    };
-    until("all see all", || all(&agents)).await?;
+    until("all see all", || all_see_all(&agents)).await?;
     let (meeting, cpu) = (started.elapsed(), cpu_time() - cpu);
     let false_alarms: u64 =
         agents.iter().map(|agent| agent.stats().membership.suspicions_raised).sum();
@@ -128,8 +158,18 @@ async fn meet(count: usize, profile: Profile) -> Result<Vec<Cluster>> {
     Ok(agents)
 }
 
-/// Waits until nothing is left to be told.
-async fn settle(agents: &[Cluster]) -> Result<()> {
+pub(crate) fn all_see_all(agents: &[Cluster]) -> bool {
+    let count = agents.len() as u64;
+    agents.iter().all(|agent| agent.stats().members_present == count)
+}
+
+/// Waits until no update is queued. With loss a new suspicion may be queued at any moment, so it waits for
+/// a fixed time.
+pub(crate) async fn settle(agents: &[Cluster], setup: &Setup) -> Result<()> {
+    if setup.loss > 0 {
+        sleep(SETTLED).await;
+        return Ok(());
+    }
     let quiet = || agents.iter().all(|agent| agent.stats().updates_queued == 0);
     until("the news is told", quiet).await?;
     sleep(Duration::from_secs(3)).await;
@@ -139,15 +179,17 @@ async fn settle(agents: &[Cluster]) -> Result<()> {
 /// Sums over all agents.
 struct Sums {
     datagrams: u64,
+    received: u64,
     bytes: u64,
     exchanges: u64,
     suspicions: u64,
 }
 
 fn sums(agents: &[Cluster]) -> Sums {
-    let mut sums = Sums { datagrams: 0, bytes: 0, exchanges: 0, suspicions: 0 };
+    let mut sums = Sums { datagrams: 0, received: 0, bytes: 0, exchanges: 0, suspicions: 0 };
     for stats in agents.iter().map(Cluster::stats) {
         sums.datagrams += stats.wire.datagrams_out;
+        sums.received += stats.wire.datagrams_in;
         sums.bytes += stats.wire.bytes_out;
         sums.exchanges += stats.wire.exchanges;
         sums.suspicions += stats.membership.suspicions_raised;
@@ -162,6 +204,7 @@ async fn rest(agents: &[Cluster], time: Duration) {
     let (after, cpu, time) = (sums(agents), cpu_time() - cpu, began.elapsed().as_secs_f64());
     let each = agents.len() as f64 * time;
     let datagrams = after.datagrams - before.datagrams;
+    let received = after.received - before.received;
     let bytes = after.bytes - before.bytes + datagrams * IP_HEADERS;
     let exchanges = after.exchanges - before.exchanges;
     say(&format!(
@@ -169,73 +212,17 @@ async fn rest(agents: &[Cluster], time: Duration) {
         cpu.as_secs_f64() * 60.0 / each
     ));
     say(&format!(
-        "  datagrams      {:>8.2} per agent and second, {:.1} IP bytes; and {:.2} exchanges a minute; \
-         {} suspicions",
+        "  datagrams      {:>8.2} per agent and second, {:.1} % of them received, {:.1} IP bytes; and \
+         {:.2} exchanges a minute; {} suspicions",
         datagrams as f64 / each,
+        received as f64 * 100.0 / datagrams as f64,
         bytes as f64 / each,
         exchanges as f64 * 60.0 / each,
         after.suspicions - before.suspicions,
     ));
 }
 
-/// Drops agents one after the other, each replaced after its death, and measures when the first and
-/// the last of the others hold it dead.
-async fn die(agents: &mut Vec<Cluster>, deaths: usize, profile: Profile) -> Result<()> {
-    let (mut firsts, mut halves, mut lasts) = (Vec::new(), Vec::new(), Vec::new());
-    for death in 0..deaths {
-        settle(agents).await?;
-        // At different moments of the period.
-        sleep(Duration::from_millis(270 * death as u64 % 1_000)).await;
-        let victim = agents.remove(1 + death * 7 % (agents.len() - 1));
-        let mut seen = see_dead(agents, victim).await?;
-        seen.sort();
-        firsts.extend(seen.first());
-        halves.extend(seen.get(seen.len() / 2));
-        lasts.extend(seen.last());
-        agents.push(start(agents.first(), profile).await?);
-        let count = agents.len() as u64;
-        until("all see the new one", || {
-            agents.iter().all(|agent| agent.stats().members_present == count)
-        })
-        .await?;
-    }
-    for (name, times) in [("first", firsts), ("half", halves), ("last", lasts)] {
-        say(&format!("  death, {name:<8}{}", spread(times)));
-    }
-    Ok(())
-}
-
-/// When each of the agents held the victim dead, from the moment on at which it was dropped.
-async fn see_dead(agents: &[Cluster], victim: Cluster) -> Result<Vec<Duration>> {
-    let id = victim.id();
-    let mut watchers = JoinSet::new();
-    let dropped = Instant::now();
-    for agent in agents {
-        watchers.spawn(watch(agent.clone(), id, dropped));
-    }
-    drop(victim);
-    timeout(PATIENCE, watchers.join_all()).await.map_err(|_| "a death was not seen".into())
-}
-
-async fn watch(agent: Cluster, id: NodeId, dropped: Instant) -> Duration {
-    let mut events = agent.subscribe();
-    while let Some(update) = events.recv().await {
-        if matches!(&update.change, Change::Event(Event::Down(member, _)) if member.id == id) {
-            break;
-        }
-    }
-    dropped.elapsed()
-}
-
-/// The median, the least and the most.
-fn spread(mut times: Vec<Duration>) -> String {
-    times.sort();
-    let at = |place: usize| times.get(place).map_or(f64::NAN, Duration::as_secs_f64);
-    let (median, least, most) = (at(times.len() / 2), at(0), at(times.len().saturating_sub(1)));
-    format!("{median:>8.2} s median, {least:.2} to {most:.2} s in {} runs", times.len())
-}
-
-async fn until(what: &str, mut done: impl FnMut() -> bool) -> Result<()> {
+pub(crate) async fn until(what: &str, mut done: impl FnMut() -> bool) -> Result<()> {
     let began = Instant::now();
     while !done() {
         if began.elapsed() > PATIENCE {
@@ -253,6 +240,6 @@ fn cpu_time() -> Duration {
 }
 
 /// Says a line of the result. A closed output leaves nobody to tell.
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{line}");
 }
