@@ -189,7 +189,7 @@ impl Isolation {
         self.heard.is_some()
     }
 
-    /// Who was heard since the user knows that; `None`: the user does not, or it is not isolated.
+    /// The members that were heard since; `None`: the user does not know, or it is not isolated.
     pub(crate) fn heard(&self) -> Option<&BTreeSet<MemberIx>> {
         self.heard.as_ref()
     }

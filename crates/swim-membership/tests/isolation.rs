@@ -232,7 +232,7 @@ fn unheard(bench: &Bench) -> Vec<u8> {
     (1..=20).filter(is_unheard).collect()
 }
 
-/// One of eight that has heard nobody, and has just reported it.
+/// A node with eight others that has just reported that it is isolated.
 fn isolated() -> Bench {
     let mut bench = steady(8);
     bench.pass_with_acks(seconds(5), &[]);
@@ -248,7 +248,7 @@ fn isolated() -> Bench {
 }
 
 #[test]
-fn s5_while_a_node_is_isolated_it_knows_whom_it_has_not_heard() {
+fn s5_while_a_node_is_isolated_it_knows_which_members_it_has_not_heard() {
     let mut bench = isolated();
     assert!(bench.machine.is_isolated());
     assert_eq!(unheard(&bench), [1, 2, 3, 4, 5, 6, 7, 8]);

@@ -102,7 +102,7 @@ pub(crate) struct View {
     present: BTreeMap<NodeId, Member>,
     /// Dead or left, the longest gone first; at most [`GONE_MAX`].
     gone: Vec<Member>,
-    /// Who was heard while this node is isolated; `None`: it is not.
+    /// The members that were heard while this node is isolated; `None`: it is not.
     heard: Option<BTreeSet<NodeId>>,
 }
 
@@ -193,7 +193,7 @@ impl View {
     }
 }
 
-/// Who was heard while the node is isolated; `None`: it is not.
+/// The members that were heard while the node is isolated; `None`: it is not.
 fn heard_in(snapshot: &Snapshot) -> Option<BTreeSet<NodeId>> {
     let present = snapshot.present().map(|member| member.id);
     snapshot.is_isolated().then(|| present.filter(|&id| !snapshot.is_unheard(id)).collect())

@@ -186,7 +186,7 @@ fn two_with_one_host_key_are_a_conflict() {
 
 /// While all others stand still a node hears from nobody (S5).
 #[test]
-fn while_an_agent_is_isolated_it_says_whom_it_has_not_heard() {
+fn while_an_agent_is_isolated_it_says_how_many_it_has_not_heard() {
     let folder = tempfile::tempdir().unwrap();
     let first = agent(&folder);
     let seed = first.address();

@@ -28,7 +28,7 @@ impl Membership {
     }
 
     /// An answer to a question of ours came from this address: the sender may be a relay. The look
-    /// through the table is dear, and only an isolated node takes it.
+    /// through the table is long, and only an isolated node takes it.
     pub(super) fn on_sender_heard(&mut self, from: SocketAddr) {
         if !self.is_isolated() {
             return;

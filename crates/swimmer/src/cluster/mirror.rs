@@ -26,7 +26,7 @@ struct SnapshotInner {
     local: Member,
     members: Vec<Member>,
     deaths: BTreeMap<NodeId, Arc<Death>>,
-    /// Who was heard while this node is isolated; `None`: it is not.
+    /// The members that were heard while this node is isolated; `None`: it is not.
     heard: Option<BTreeSet<NodeId>>,
 }
 
@@ -99,7 +99,7 @@ struct State {
     members: BTreeMap<NodeId, Member>,
     /// Of those that are held dead.
     deaths: BTreeMap<NodeId, Arc<Death>>,
-    /// Who was heard while the node is isolated; `None`: it is not.
+    /// The members that were heard while the node is isolated; `None`: it is not.
     heard: Option<BTreeSet<NodeId>>,
     seq: u64,
     stats: Stats,
@@ -255,7 +255,7 @@ impl State {
             dead = members.keys().copied().collect();
         }
         deaths.extend(dead.into_iter().filter_map(|id| Some((id, Arc::new(node.death(id)?)))));
-        // Whom an isolated node has heard are few, so that they are simply read again.
+        // An isolated node hears few members, so that all of them are read again.
         let heard = node.heard_while_isolated().map(Iterator::collect);
         changed |= heard != self.heard;
         self.heard = heard;
