@@ -236,9 +236,9 @@ settings! {
     /// Whether a ping that is not answered is sent again before a failed probe accuses (P4). Default:
     /// yes. No, as in SWIM, is for experiments.
     repeat_pings: bool,
-    /// Whether a node that is out of touch passes no sentence (S5). Default: yes.
+    /// Whether an isolated node accuses nobody and declares nobody dead (S5). Default: yes.
     isolation_guard: bool,
-    /// How long it holds its sentences at most. Default 20 s (`local` 10 s, `wan` 60 s).
+    /// How long it defers deaths at most. Default 20 s (`local` 10 s, `wan` 60 s).
     isolation_hold: Duration,
     /// Whether a connection that the host of a probed member refuses counts as hearing from others,
     /// and that member as one that confirms no suspicion (P6). Default: yes.

@@ -24,15 +24,15 @@ pub struct Counters {
     pub relays_full: u64,
     /// Probes of suspects that others accuse (S7).
     pub corroborations: u64,
-    /// Sentences held because this node was out of touch (S5).
+    /// Accusations and deaths deferred because this node was isolated (S5).
     pub sentences_held: u64,
-    /// Members that did not answer a node out of touch, beyond the 256 that it remembers (S5).
+    /// Members that did not answer an isolated node, beyond the 256 that it remembers (S5).
     pub unheard_full: u64,
     /// Times that this node stood still and let time be lost (S8).
     pub stalls: u64,
     /// Times that this node announced another patience (S6).
     pub patience_changes: u64,
-    /// Suspects of which others were asked for word before the sentence (S9).
+    /// Suspects whose record others were asked for before the death (S9).
     pub inquiries: u64,
     /// Suspects beyond the 32 of a period for which that is done.
     pub inquiries_full: u64,

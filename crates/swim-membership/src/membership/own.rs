@@ -41,7 +41,7 @@ impl Leaving {
 
 /// How far above its own number a node rises to refute what it hears so (R1). Of a rumour no further
 /// than others believe it, for nobody holds what is beyond that. What one says that it holds whom this
-/// node has asked may have been raised step by step, by a liar, while this node was out of touch.
+/// node has asked may have been raised step by step, by a liar, while this node was cut off.
 fn reach_of(source: Source) -> u64 {
     match source.via {
         Via::Reply(_) => INCARNATION_REACH_MAX,
