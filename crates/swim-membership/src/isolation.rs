@@ -82,15 +82,16 @@ impl Isolation {
     }
 
     /// A datagram has come. At the end of a silence the hold begins anew, because what has waited
-    /// somewhere may come all at once, and the refutations are not the first of it.
-    pub(crate) fn on_spoken(&mut self, now: Instant, period: Duration) {
-        if self.is_silent(now, period)
-            && let Some(since) = &mut self.since
-        {
+    /// somewhere may come all at once, and the refutations are not the first of it. Returns whether a
+    /// silence has ended.
+    pub(crate) fn on_spoken(&mut self, now: Instant, period: Duration) -> bool {
+        let ended = self.is_silent(now, period);
+        if ended && let Some(since) = &mut self.since {
             *since = now;
             self.unanswered.clear();
         }
         self.spoken_at = now;
+        ended
     }
 
     /// Whether no datagram has come for three periods.

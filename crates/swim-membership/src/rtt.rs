@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::table::MemberIx;
+use crate::time::Instant;
 
 /// Members of whom an estimate of their own is kept; of the others that of all is used.
 const MEMBERS_MAX: usize = 1_024;
@@ -57,6 +58,7 @@ pub(crate) struct RoundTrips {
     /// By how much the median member is slower than the base, and how many samples that is good for.
     typical_excess: Duration,
     good_for: usize,
+    valid_from: Instant,
 }
 
 impl RoundTrips {
@@ -69,11 +71,23 @@ impl RoundTrips {
             slow: 0,
             typical_excess: Duration::ZERO,
             good_for: 0,
+            valid_from: Instant::ZERO,
         }
     }
 
-    /// An answer of this member took so long.
-    pub(crate) fn sample(&mut self, ix: MemberIx, took: Duration) {
+    /// Answers to what was asked before this moment are no samples.
+    pub(crate) fn ignore_before(&mut self, at: Instant) {
+        self.valid_from = at;
+    }
+
+    /// An answer of this member to a ping that was sent then has come.
+    pub(crate) fn sample(&mut self, ix: MemberIx, sent_at: Instant, now: Instant) {
+        if sent_at >= self.valid_from {
+            self.on_round_trip(ix, now - sent_at);
+        }
+    }
+
+    fn on_round_trip(&mut self, ix: MemberIx, took: Duration) {
         // A minute is no round trip, and the sums must not overflow.
         let micros = took.as_micros().min(60_000_000) as u64;
         match &mut self.all {
@@ -162,7 +176,7 @@ mod tests {
     fn p4_steady_round_trips_bring_the_time_out_down_to_their_mean() {
         let mut trips = RoundTrips::new(ms(500));
         assert_eq!(trips.timeout(A), None);
-        (0..100).for_each(|_| trips.sample(A, ms(20)));
+        (0..100).for_each(|_| trips.on_round_trip(A, ms(20)));
         let timeout = trips.timeout(A).unwrap();
         assert!(timeout >= ms(20) && timeout < ms(22), "{timeout:?}");
     }
@@ -170,17 +184,17 @@ mod tests {
     #[test]
     fn p4_a_slow_answer_raises_the_time_out_at_once() {
         let mut trips = RoundTrips::new(ms(500));
-        (0..100).for_each(|_| trips.sample(A, ms(1)));
-        trips.sample(A, ms(400));
+        (0..100).for_each(|_| trips.on_round_trip(A, ms(1)));
+        trips.on_round_trip(A, ms(400));
         assert!(trips.timeout(A).unwrap() > ms(400));
     }
 
     #[test]
     fn p4_of_one_not_measured_yet_the_estimate_of_all_is_used() {
         let mut trips = RoundTrips::new(ms(500));
-        trips.sample(A, ms(10));
+        trips.on_round_trip(A, ms(10));
         assert_eq!(trips.timeout(B), trips.timeout(A));
-        trips.sample(B, ms(100));
+        trips.on_round_trip(B, ms(100));
         assert!(trips.timeout(B) > trips.timeout(A));
         trips.forget(B);
         assert!(trips.timeout(B).is_some());
@@ -190,20 +204,20 @@ mod tests {
     fn p4_the_median_member_decides_whether_round_trips_are_too_long() {
         let mut trips = RoundTrips::new(ms(500));
         for _ in 0..3 {
-            trips.sample(A, ms(20));
-            trips.sample(B, ms(1_200));
+            trips.on_round_trip(A, ms(20));
+            trips.on_round_trip(B, ms(1_200));
         }
         assert_eq!(trips.typical_if_slow(), None, "one of two");
         trips.forget(A);
         assert_eq!(trips.typical_if_slow(), Some(ms(1_200)));
-        trips.sample(B, ms(20));
+        trips.on_round_trip(B, ms(20));
         assert_eq!(trips.typical_if_slow(), None);
     }
 
     #[test]
     fn p4_so_many_members_have_an_estimate_and_no_sample_overflows() {
         let mut trips = RoundTrips::new(ms(500));
-        (0..5_000).for_each(|ix| trips.sample(MemberIx::new(ix), Duration::MAX));
+        (0..5_000).for_each(|ix| trips.on_round_trip(MemberIx::new(ix), Duration::MAX));
         assert_eq!(trips.members.len(), MEMBERS_MAX);
     }
 }

@@ -294,7 +294,7 @@ impl Membership {
         self.health.improve();
         let direct = from == Some(self.address(probe.target));
         if direct && let Some(sent_at) = probe.sent(seq) {
-            self.trips.sample(probe.target, now - sent_at);
+            self.trips.sample(probe.target, sent_at, now);
         }
         self.isolation.on_member_answered(probe.target);
         let in_time = now - probe.asked_at(direct, seq) <= self.answer_time();
@@ -313,7 +313,7 @@ impl Membership {
         if let Some((target, sent_at)) = self.probes.take_over(seq)
             && self.address(target) == from
         {
-            self.trips.sample(target, now - sent_at);
+            self.trips.sample(target, sent_at, now);
             self.isolation.on_heard(target);
         }
     }

@@ -20,7 +20,10 @@ impl Membership {
     /// A datagram's message. Its parts come by [`handle_part`](Self::handle_part), after it.
     /// Application messages are not for this layer.
     pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, message: &Datagram<'_>) {
-        self.isolation.on_spoken(now, self.config.period());
+        if self.isolation.on_spoken(now, self.config.period()) {
+            // What has waited in the silence does not tell how long its way is.
+            self.trips.ignore_before(now);
+        }
         self.patience.on_heard(now);
         if self.local.state == State::Left {
             if let Datagram::LeaveAck { seq } = *message {
