@@ -208,6 +208,13 @@ async fn hundreds_that_drip_and_come_again_do_not_keep_out_an_honest_peer() {
     for _ in 0..5 {
         exchange(transport.local_addr()).await;
     }
+    // An answer is counted after the peer has read it.
+    within("all answers counted", async {
+        while transport.stats().answered < 5 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
     let stats = transport.stats();
     assert_eq!((stats.answered, stats.timed_out), (5, 0), "{stats:?}");
 }
