@@ -31,7 +31,7 @@ arguments() {
         detect) echo detect --nodes 32,128,1000 --runs 100 --seed 1 ;;
         detect-large) echo detect --nodes 10000 --runs 10 --variants swimmer --seed 1 ;;
         interval) echo interval --grid full --runs 1 --variants lifeguard,swimmer --seed 1 ;;
-        interval-600) echo interval --grid full --time 600 --runs 1 --variants lifeguard,swimmer --seed 1 ;;
+        interval-600) echo interval --grid short --time 600 --runs 1 --variants lifeguard,swimmer --seed 1 ;;
         interval-stuck) echo interval --grid short --runs 3 --block stuck --seed 1 ;;
         threshold) echo threshold --blocked 1,8,32 --durations 4096,8192,10240,12288,16384,32768 --runs 10 --seed 1 ;;
         pause) echo pause --runs 20 --seed 1 ;;
