@@ -313,3 +313,15 @@ fn s5_members_that_are_not_present_any_more_are_not_marked() {
     bench.machine.leave(bench.now);
     assert!(!bench.machine.is_isolated(), "a node that has left hears nobody on purpose");
 }
+
+#[test]
+fn s5_what_a_node_sends_to_itself_does_not_begin_the_hold_anew() {
+    let mut bench = steady(3);
+    bench.pass_with_acks(seconds(5), &[]);
+    // Once in five seconds: each would end a silence.
+    for _ in 0..12 {
+        bench.pass(seconds(5));
+        bench.receive(LOCAL, Datagram::Gossip);
+    }
+    assert!((1..=3).all(|n| bench.claim(n).unwrap().1 == State::Dead));
+}

@@ -20,7 +20,9 @@ impl Membership {
     /// A datagram's message. Its parts come by [`handle_part`](Self::handle_part), after it.
     /// Application messages are not for this layer.
     pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, message: &Datagram<'_>) {
-        if self.isolation.on_spoken(now, self.config.period()) {
+        // What this node sends to a former identity of its own comes back to it, and says nothing.
+        let from_other = from != self.local.address();
+        if from_other && self.isolation.on_spoken(now, self.config.period()) {
             // What has waited in the silence does not tell how long its way is.
             self.trips.ignore_before(now);
         }
