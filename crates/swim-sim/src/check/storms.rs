@@ -5,7 +5,7 @@ use swim_membership::Instant;
 
 /// What a node may begin and send in one second, for each member that it holds and besides. In
 /// thousands of plans the most was a third of it.
-const EXCHANGES: (u64, u64) = (16, 32);
+const EXCHANGES: (u64, u64) = (16, 96);
 const DATAGRAMS: (u64, u64) = (32, 200);
 
 /// What a node has sent in the second that runs.

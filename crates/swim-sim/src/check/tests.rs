@@ -293,7 +293,7 @@ fn i15_bytes_that_are_dropped_and_yet_change_something_are_found() {
 
 #[test]
 fn i17_a_storm_is_found() {
-    for (requests, datagrams, storm) in [(48, 0, false), (49, 0, true), (0, 233, true)] {
+    for (requests, datagrams, storm) in [(112, 0, false), (113, 0, true), (0, 233, true)] {
         let mut bench = Bench::new();
         (0..requests).for_each(|_| bench.checker.on_request_sent(true, &[]));
         (0..datagrams).for_each(|_| bench.checker.on_datagram_sent(true, address(1), &[]));
