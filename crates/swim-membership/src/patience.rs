@@ -150,7 +150,7 @@ impl Patience {
     }
 
     /// The time that a node should be given that pauses for so long; none for one that does not. A
-    /// pause may be longer than measured, and the next one longer than this; those who wait pause
+    /// pause may be longer than measured, and the next one longer than this; members that wait pause
     /// themselves, and a refutation needs up to a period to reach them.
     fn patience_for(&self, pause: Duration) -> Duration {
         if pause.is_zero() {

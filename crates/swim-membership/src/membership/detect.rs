@@ -374,11 +374,17 @@ impl Membership {
             }
             return;
         }
+        let since = self.asked_since(now, probe);
+        self.accuse_since(now, ix, since);
+    }
+
+    /// Enters a suspicion by this node that runs since then, or confirms the one that is held (S1).
+    pub(super) fn accuse_since(&mut self, now: Instant, ix: MemberIx, since: Instant) {
         let own = Accusers::from_iter([self.local.tiny]);
+        let held = self.table.held(ix).claim();
         match held.state {
             State::Alive => {
                 self.counters.suspicions_raised += 1;
-                let since = self.asked_since(now, probe);
                 self.suspect(now, since, ix, held.incarnation, own);
             }
             State::Suspect => self.add_accusers(ix, own),

@@ -3,7 +3,7 @@
 
 use core::time::Duration;
 
-use swim_proto::{Accusers, Datagram, State};
+use swim_proto::{Datagram, State};
 
 use super::Membership;
 use crate::action::{EventKind, Tell};
@@ -48,17 +48,8 @@ impl Membership {
 
     /// Members that did not answer while this node was isolated are accused, because they were asked.
     fn accuse_unanswered(&mut self, now: Instant) {
-        let own = Accusers::from_iter([self.local.tiny]);
         for (ix, since) in self.isolation.take_unanswered() {
-            let held = self.table.held(ix).claim();
-            match held.state {
-                State::Dead | State::Left => {}
-                State::Suspect => self.add_accusers(ix, own),
-                State::Alive => {
-                    self.counters.suspicions_raised += 1;
-                    self.suspect(now, since, ix, held.incarnation, own);
-                }
-            }
+            self.accuse_since(now, ix, since);
         }
     }
 
@@ -110,8 +101,8 @@ impl Membership {
     }
 
     /// A suspicion has run out at a node that is isolated for so long that it judges all the same.
-    /// Confirmations do not count while it hears nothing, because those who made them may have been
-    /// isolated, too.
+    /// Confirmations do not count while it hears nothing, because the members that made them may
+    /// have been isolated, too.
     fn on_overdue(&mut self, now: Instant, ix: MemberIx, since: Instant, mut suspicion: Suspicion) {
         if suspicion.started() < since {
             suspicion.restart(since);
