@@ -19,7 +19,7 @@ cd "$(dirname "$0")/../.."
 folder=docs/experiments
 
 ablations=(ablations-{conditions,detect,detect-fast,interval,pause,loss,partition})
-names=(conditions detect detect-large interval interval-600 interval-stuck threshold pause loss churn partition scale
+names=(conditions detect detect-large few-loss few-slow interval interval-600 interval-stuck threshold pause loss churn partition scale
     "${ablations[@]}" known-bugs)
 
 # What decides the figures: all that runs in a simulation, and the dependencies.
@@ -28,10 +28,12 @@ sources=(crates/{swim-proto,swim-dissemination,swim-membership,swimmer,swim-sim}
 arguments() {
     case "$1" in
         conditions) echo conditions --runs 2 --time 325 --crash-every 25 --variants memberlist,lifeguard,swimmer --seed 7 ;;
-        detect) echo detect --nodes 32,128,1000 --runs 100 --seed 1 ;;
+        detect) echo detect --nodes 2,3,4,5,8,32,128,1000 --runs 100 --seed 1 ;;
         detect-large) echo detect --nodes 10000 --runs 10 --variants swimmer --seed 1 ;;
+        few-loss) echo detect --nodes 2,3,4,5,8,1000 --loss 20 --runs 60 --variants memberlist,lifeguard,swimmer --seed 1 ;;
+        few-slow) echo conditions --nodes 3 --scenes slow-sync:50,slow-random:50,starved:50,block-random:50 --runs 50 --time 185 --crash-every 90 --variants memberlist,lifeguard,swimmer --seed 1 ;;
         interval) echo interval --grid full --runs 1 --variants lifeguard,swimmer --seed 1 ;;
-        interval-600) echo interval --grid short --time 600 --runs 1 --variants lifeguard,swimmer --seed 1 ;;
+        interval-600) echo interval --grid full --time 600 --runs 1 --variants lifeguard,swimmer --seed 1 ;;
         interval-stuck) echo interval --grid short --runs 3 --block stuck --seed 1 ;;
         threshold) echo threshold --blocked 1,8,32 --durations 4096,8192,10240,12288,16384,32768 --runs 10 --seed 1 ;;
         pause) echo pause --runs 20 --seed 1 ;;

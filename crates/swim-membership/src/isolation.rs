@@ -2,7 +2,7 @@
 //!
 //! A node is connected while the questions that it asks are answered: an answer is younger than
 //! three periods, or no question was asked in vain since; and of its last four turns at least three
-//! were answered. Anything that an answer to a question of ours proves counts, by any way: an ack,
+//! were answered, unless fewer than four members are left to have turns at. Anything that an answer to a question of ours proves counts, by any way: an ack,
 //! a relay's nack, a connection that is refused. While a node is isolated it accuses nobody and
 //! declares nobody dead, because the fault may be its own.
 
@@ -18,6 +18,9 @@ const HEARD_PERIODS: u32 = 3;
 /// Of the last four turns so many must have been answered.
 const LAST_TURNS: u8 = 0b1111;
 const ANSWERED_MIN: u32 = 3;
+/// Turns say something of this node where they go to as many members at least. Among fewer they go to
+/// the same ones again, and a slow member would take from all others the right to judge.
+const ALIVE_MIN: usize = 4;
 /// How many members are remembered that did not answer; a further one has to wait for its turn.
 const UNANSWERED_MAX: usize = 256;
 
@@ -166,10 +169,17 @@ impl Isolation {
         self.unanswered.clear();
     }
 
-    /// How this node stands now.
-    pub(crate) fn look(&mut self, now: Instant, period: Duration, hold: Duration) -> Standing {
+    /// How this node stands now, with so many others held alive.
+    pub(crate) fn look(
+        &mut self,
+        now: Instant,
+        alive: usize,
+        period: Duration,
+        hold: Duration,
+    ) -> Standing {
         let turns_answered = (self.turns & LAST_TURNS).count_ones();
-        if self.is_heard(now, period) && turns_answered >= ANSWERED_MIN {
+        let most_answered = turns_answered >= ANSWERED_MIN || alive < ALIVE_MIN;
+        if self.is_heard(now, period) && most_answered {
             self.end();
             return Standing::Connected;
         }

@@ -64,6 +64,19 @@ fn s5_where_there_is_no_third_member_a_node_is_never_isolated() {
 }
 
 #[test]
+fn s5_among_few_members_a_slow_one_does_not_make_a_node_isolated() {
+    let mut bench = steady(3);
+    bench.pass_with_acks(seconds(5), &[]);
+    // One of three is down, and one of the two that are left answers too late.
+    bench.pass_with_acks(seconds(4), &[1, 2]);
+    assert_eq!(bench.claim(1), Some((1, State::Suspect)));
+    bench.hear(Say::Suspect(1, 1, 3));
+    bench.pass_with_acks(seconds(4), &[1, 2]);
+    assert_eq!(bench.claim(1), Some((1, State::Dead)));
+    assert_eq!(bench.machine.counters().sentences_held, 0);
+}
+
+#[test]
 fn s8_a_node_that_was_stopped_takes_in_what_has_waited_before_it_accuses() {
     let mut bench = Bench::of(8);
     bench.pass_with_acks(seconds(5), &[]);

@@ -31,7 +31,8 @@ impl Membership {
             return Standing::Connected;
         }
         let (period, hold) = (self.config.period(), self.config.isolation_hold());
-        let standing = self.isolation.look(now, period, hold);
+        let alive = self.table.present() - self.suspicions.len();
+        let standing = self.isolation.look(now, alive, period, hold);
         if standing == Standing::Connected && self.isolation.is_reported() {
             self.on_reconnected(now);
         }

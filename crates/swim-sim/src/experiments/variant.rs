@@ -44,6 +44,8 @@ pub(crate) enum Variant {
     NoStallGuard,
     /// Ours, but nobody says for how long it may be silent, and all are given the same time.
     NoPatience,
+    /// Ours, but nobody who says what is older is answered.
+    NoCorrections,
     /// Ours, but tables are compared at intervals only.
     NoDigest,
 }
@@ -54,7 +56,7 @@ impl Variant {
         [Self::Swim, Self::Lifeguard, Self::Memberlist, Self::Swimmer];
 
     /// Ours, and what it is without each of its additions.
-    pub(crate) const ABLATIONS: [Self; 12] = [
+    pub(crate) const ABLATIONS: [Self; 13] = [
         Self::Swimmer,
         Self::NoRotation,
         Self::NoCorroboration,
@@ -66,6 +68,7 @@ impl Variant {
         Self::NoIsolationGuard,
         Self::NoStallGuard,
         Self::NoPatience,
+        Self::NoCorrections,
         Self::NoDigest,
     ];
 
@@ -126,6 +129,7 @@ impl Variant {
             Self::NoIsolationGuard => ours().isolation_guard(false),
             Self::NoStallGuard => ours().stall_guard(false),
             Self::NoPatience => ours().patience(false),
+            Self::NoCorrections => ours().corrections(false),
             Self::NoDigest => ours().digest(false),
         }
     }
@@ -146,6 +150,7 @@ impl Variant {
             Self::NoIsolationGuard => "no-isolation-guard",
             Self::NoStallGuard => "no-stall-guard",
             Self::NoPatience => "no-patience",
+            Self::NoCorrections => "no-corrections",
             Self::NoDigest => "no-digest",
         }
     }

@@ -138,6 +138,19 @@ pub(super) const CANARIES: &[Canary] = &[
         ],
     },
     Canary {
+        name: "few-and-slow",
+        claim: "Of three members, half of them slow or starved, the dead one is known after some ten \
+                seconds at the median, not later than with lifeguard (EXPERIMENTS).",
+        experiment: "conditions --nodes 3 --scenes slow-sync:50,slow-random:50,starved:50 --runs 20 \
+                     --time 185 --crash-every 90 --variants lifeguard,swimmer",
+        bounds: &[
+            Bound::at_most("variant=swimmer", "full_p50", 11.0),
+            Bound::at_most("variant=swimmer", "full_p90", 17.0),
+            Bound::at_most("variant=swimmer", "full_max", 40.0),
+            Bound::at_most("", "false_deaths_healthy", 0.0),
+        ],
+    },
+    Canary {
         name: "partition",
         claim: "Parts find each other within a minute, and nobody dies of the healing (CHANGELOG).",
         experiment: "partition --durations 10,60 --crash-nodes 4 --runs 5 --variants swimmer",
