@@ -30,7 +30,7 @@ arguments() {
         conditions) echo conditions --runs 2 --time 325 --crash-every 25 --variants memberlist,lifeguard,swimmer --seed 7 ;;
         detect) echo detect --nodes 2,3,4,5,8,32,128,1000 --runs 100 --seed 1 ;;
         detect-large) echo detect --nodes 10000 --runs 10 --variants swimmer --seed 1 ;;
-        few-loss) echo detect --nodes 2,3,4,5,8,1000 --loss 20 --runs 60 --variants memberlist,lifeguard,swimmer --seed 1 ;;
+        few-loss) echo detect --nodes 2,3,4,5,8 --loss 20 --runs 100 --variants memberlist,lifeguard,swimmer --seed 1 ;;
         few-slow) echo conditions --nodes 3 --scenes slow-sync:50,slow-random:50,starved:50,block-random:50 --runs 50 --time 185 --crash-every 90 --variants memberlist,lifeguard,swimmer --seed 1 ;;
         interval) echo interval --grid full --runs 1 --variants lifeguard,swimmer --seed 1 ;;
         interval-600) echo interval --grid full --time 600 --runs 1 --variants lifeguard,swimmer --seed 1 ;;

@@ -11,6 +11,9 @@ mod notices;
 mod saved_file;
 mod seeds;
 mod subscription;
+#[cfg(test)]
+mod visible_tests;
+mod withheld;
 
 use std::fmt;
 use std::future::Future;
@@ -303,7 +306,7 @@ impl Cluster {
 
     async fn command<T>(
         &self,
-        command: impl FnOnce(driver::Done<T>) -> Command,
+        command: impl FnOnce(withheld::Done<T>) -> Command,
     ) -> Result<T, CommandError> {
         let (done, result) = oneshot::channel();
         let sent = self.shared.commands.send(command(done)).await;

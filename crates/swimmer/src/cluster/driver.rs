@@ -19,6 +19,7 @@ use super::joining::{JoinPolicy, Waiters};
 use super::mirror::{Mirror, Progress};
 use super::notices::NoticeBoard;
 use super::seeds::keep_resolving;
+use super::withheld::{Done, Withheld};
 use super::{CommandError, LeaveReport};
 use crate::event::Event;
 use crate::node::{Answer, Completion, ExchangeId, Node, Output, RequestId, SavedState, SendId};
@@ -31,9 +32,6 @@ const BATCH: usize = 32;
 const DATAGRAM_BYTES: usize = 65_535;
 /// How long to rest when a plane fails.
 const REST: Duration = Duration::from_millis(20);
-
-/// Where a command's result goes.
-pub(super) type Done<T> = oneshot::Sender<Result<T, CommandError>>;
 
 /// What a handle asks of the loop.
 pub(super) enum Command {
@@ -96,6 +94,7 @@ pub(super) struct Driver<T> {
     leaves: Vec<Done<LeaveReport>>,
     sends: HashMap<SendId, Done<()>>,
     events: Vec<Event>,
+    withheld: Withheld,
     seeds: mpsc::Receiver<Vec<SocketAddr>>,
     resolver: Option<JoinHandle<()>>,
     first_join: (Vec<String>, JoinPolicy, Done<()>),
@@ -135,6 +134,7 @@ impl<T: Transport> Driver<T> {
             leaves: Vec::new(),
             sends: HashMap::new(),
             events: Vec::new(),
+            withheld: Withheld::default(),
             seeds: mpsc::channel(1).1,
             resolver: None,
             first_join,
@@ -239,26 +239,26 @@ impl<T: Transport> Driver<T> {
         match command {
             Command::SetMetadata { metadata, done } => {
                 let result: Result<(), RecordError> = self.node.set_metadata(now, &metadata);
-                let _ = done.send(result.map_err(CommandError::from));
+                self.withheld.command(done, result.map_err(CommandError::from));
             }
             Command::Broadcast { payload, done } => {
                 let result = self.node.broadcast(now, &payload);
-                let _ = done.send(result.map_err(CommandError::from));
+                self.withheld.command(done, result.map_err(CommandError::from));
             }
             Command::Send { to, payload, done } => {
                 let result = self.node.send(now, to, &payload);
-                let _ = done.send(result.map_err(CommandError::from));
+                self.withheld.command(done, result.map_err(CommandError::from));
             }
             Command::SendReliable { to, payload, done } => {
                 match self.node.send_reliable(now, to, &payload) {
                     Ok(id) => drop(self.sends.insert(id, done)),
-                    Err(error) => drop(done.send(Err(error.into()))),
+                    Err(error) => self.withheld.command(done, Err(error.into())),
                 }
             }
             Command::Join { seeds, policy, done } => self.join(seeds, policy, done),
             Command::Leave { done } => {
                 self.stop_resolving();
-                self.joins.end(&Err(CommandError::NotJoined));
+                self.joins.end(&Err(CommandError::NotJoined), &mut self.withheld);
                 self.leaves.push(done);
                 self.node.leave(now);
             }
@@ -281,7 +281,7 @@ impl<T: Transport> Driver<T> {
         }
         // Nobody takes how an earlier join stood for how this one does.
         self.mirror.note_progress(self.progress());
-        self.joins.add(policy, done);
+        self.joins.add(policy, done, &mut self.withheld);
     }
 
     fn on_seeds(&mut self, now: Now, found: &[SocketAddr]) {
@@ -304,7 +304,7 @@ impl<T: Transport> Driver<T> {
     }
 
     fn on_join_too_long(&mut self, now: Now) {
-        if self.joins.expire(Clock::now()) {
+        if self.joins.expire(Clock::now(), &mut self.withheld) {
             self.stop_resolving();
             self.node.join(now, &[]);
         }
@@ -325,10 +325,16 @@ impl<T: Transport> Driver<T> {
         self.seeds = mpsc::channel(1).1;
     }
 
-    /// Does what the node wants, and publishes what has changed.
+    /// Does what the node wants, publishes what has changed, and then answers.
     async fn drain(&mut self) {
         self.act().await;
         self.mirror.publish(&mut self.node, &mut self.events);
+        let progress = self.progress();
+        self.mirror.note_progress(progress);
+        if progress.joined {
+            self.joins.end(&Ok(()), &mut self.withheld);
+        }
+        self.withheld.release(&self.notices);
     }
 
     /// Does what the node wants, to its last word.
@@ -347,11 +353,11 @@ impl<T: Transport> Driver<T> {
                 }
                 Output::Reply { id, frame } => {
                     if let Some(responder) = self.responders.remove(&id) {
-                        responder.reply(frame.to_vec());
+                        self.withheld.reply(responder, frame.to_vec());
                     }
                 }
                 Output::Event(event) => self.events.push(event),
-                Output::Notice(notice) => self.notices.put(notice),
+                Output::Notice(notice) => self.withheld.notice(notice),
                 Output::Persist(state) => self.start_saving(state),
                 Output::Completed(completion) => self.on_completed(completion),
                 Output::Wait(at) => break at,
@@ -359,11 +365,6 @@ impl<T: Transport> Driver<T> {
         };
         // Requests without an answer by now get none.
         self.responders.clear();
-        let progress = self.progress();
-        self.mirror.note_progress(progress);
-        if progress.joined {
-            self.joins.end(&Ok(()));
-        }
     }
 
     /// Disks may take their time, so the loop does not wait for them.
@@ -400,13 +401,13 @@ impl<T: Transport> Driver<T> {
         match completion {
             Completion::Left { acknowledged, told } => {
                 for done in self.leaves.drain(..) {
-                    let _ = done.send(Ok(LeaveReport { acknowledged, told }));
+                    self.withheld.leave(done, LeaveReport { acknowledged, told });
                 }
             }
             Completion::Sent { id, delivered } => {
                 if let Some(done) = self.sends.remove(&id) {
                     let result = if delivered { Ok(()) } else { Err(CommandError::NotDelivered) };
-                    let _ = done.send(result);
+                    self.withheld.command(done, result);
                 }
             }
         }

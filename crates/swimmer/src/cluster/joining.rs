@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use tokio::sync::oneshot;
 use tokio::time::Instant as Clock;
 
 use super::CommandError;
+use super::withheld::{Done, Withheld};
 
 /// What to do while no seed has answered. Whatever it is, seeds are tried again and again, their
 /// names resolved anew; a node without seeds has joined at once.
@@ -24,7 +24,7 @@ pub enum JoinPolicy {
 
 /// Who waits for a join.
 pub(super) struct Waiter {
-    pub(super) done: oneshot::Sender<Result<(), CommandError>>,
+    pub(super) done: Done<()>,
     pub(super) until: Option<Clock>,
 }
 
@@ -34,13 +34,9 @@ pub(super) struct Waiters(Vec<Waiter>);
 
 impl Waiters {
     /// Adds one who waits as the policy says; one who does not is answered at once.
-    pub(super) fn add(
-        &mut self,
-        policy: JoinPolicy,
-        done: oneshot::Sender<Result<(), CommandError>>,
-    ) {
+    pub(super) fn add(&mut self, policy: JoinPolicy, done: Done<()>, answers: &mut Withheld) {
         let until = match policy {
-            JoinPolicy::GoOn => return drop(done.send(Ok(()))),
+            JoinPolicy::GoOn => return answers.command(done, Ok(())),
             JoinPolicy::Wait => None,
             JoinPolicy::Fail(limit) => Clock::now().checked_add(limit),
         };
@@ -52,20 +48,20 @@ impl Waiters {
     }
 
     /// The join has ended so.
-    pub(super) fn end(&mut self, result: &Result<(), CommandError>) {
+    pub(super) fn end(&mut self, result: &Result<(), CommandError>, answers: &mut Withheld) {
         for waiter in self.0.drain(..) {
-            let _ = waiter.done.send(result.clone());
+            answers.command(waiter.done, result.clone());
         }
     }
 
     /// Answers those whose time is up. Returns whether there were any, and nobody waits on.
-    pub(super) fn expire(&mut self, now: Clock) -> bool {
+    pub(super) fn expire(&mut self, now: Clock, answers: &mut Withheld) -> bool {
         let before = self.0.len();
         let (late, waiting) = std::mem::take(&mut self.0)
             .into_iter()
             .partition(|waiter| waiter.until.is_some_and(|until| until <= now));
         self.0 = waiting;
-        Self(late).end(&Err(CommandError::NotJoined));
+        Self(late).end(&Err(CommandError::NotJoined), answers);
         self.0.is_empty() && before > 0
     }
 }

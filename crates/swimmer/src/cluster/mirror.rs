@@ -199,6 +199,8 @@ impl Mirror {
     /// under the lock, so that snapshots and numbers agree, and sent outside of it: whoever is
     /// woken may look at once.
     pub(super) fn publish(&self, node: &mut Node, batch: &mut Vec<Event>) {
+        #[cfg(test)]
+        super::visible_tests::delay(&self.local().name);
         let mut state = self.lock();
         state.take_changes(node);
         if batch.is_empty() {
