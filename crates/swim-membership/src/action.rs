@@ -4,9 +4,10 @@ use alloc::boxed::Box;
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use swim_proto::{Accusers, Claim, Datagram, Held, NodeId, Record, Seq, TinyId};
+use swim_proto::{Accusers, Claim, Datagram, Held, Incarnation, NodeId, Record, Seq, TinyId};
 
 use crate::keeping::SavedState;
+use crate::planes::Plane;
 use crate::table::MemberIx;
 use crate::time::Instant;
 
@@ -24,6 +25,9 @@ pub enum Who {
 pub enum Tell {
     /// Nothing: it goes to an address that is no present member's.
     Nothing,
+    /// Nothing, and it is sent only if it is no longer than what it answers: it goes to one who is no
+    /// present member.
+    NoLonger,
     /// The freshest news.
     News,
     /// What is held of this one first, then news.
@@ -87,6 +91,15 @@ pub enum Ask {
         /// When the probe ends; an answer is of no use after it.
         until: Instant,
     },
+    /// This node leaves.
+    Leave {
+        /// The number of the leave to this peer.
+        seq: Seq,
+        /// The incarnation that ends.
+        incarnation: Incarnation,
+        /// When the leave ends; an answer is of no use after it.
+        until: Instant,
+    },
 }
 
 /// How a comparison of tables has ended.
@@ -136,6 +149,17 @@ pub enum Action {
     Joined {
         /// Its address.
         seed: SocketAddr,
+    },
+    /// A member answers by one plane only (E7).
+    OnePlane {
+        /// Who.
+        id: NodeId,
+        /// Where.
+        address: SocketAddr,
+        /// The plane that works.
+        plane: Plane,
+        /// Since when, in Unix time by this node's wall clock.
+        since: Duration,
     },
     /// The median member answers later than this configuration is made for, for several periods by
     /// now; again only after a minute in which it did not (P4).

@@ -296,6 +296,9 @@ settings! {
     healing_interval: Duration,
     /// The deadline of one exchange on the reliable plane. Default 10 s.
     exchange_timeout: Duration,
+    /// How long a leave goes on at most while no lasting member has acknowledged it (L2). It is over
+    /// within a second where one has. Default 3 s.
+    leave_timeout: Duration,
     /// How long the dead and the left are remembered (T1). Default 24 h. Long enough to outlive
     /// any rumour about them.
     tombstone_age: Duration,
@@ -361,6 +364,7 @@ impl Config {
             sync_interval: ms(healing),
             healing_interval: ms(healing),
             exchange_timeout: ms(10_000),
+            leave_timeout: ms(3_000),
             tombstone_age: Duration::from_secs(24 * 3_600),
             tombstones_max: 4_096,
             members_max: 131_072,
@@ -379,6 +383,13 @@ impl Config {
     #[must_use]
     pub fn with_expected_pause(mut self, pause: Duration) -> Self {
         self.0.expected_pause = pause.min(DURATION_MAX);
+        self
+    }
+
+    /// The same for a node that may take so long to leave, a millisecond to a day.
+    #[must_use]
+    pub fn with_leave_timeout(mut self, timeout: Duration) -> Self {
+        self.0.leave_timeout = timeout.clamp(Duration::from_millis(1), DURATION_MAX);
         self
     }
 
@@ -439,6 +450,7 @@ impl Builder {
             ("sync_interval", self.sync_interval),
             ("healing_interval", self.healing_interval),
             ("exchange_timeout", self.exchange_timeout),
+            ("leave_timeout", self.leave_timeout),
             ("tombstone_age", self.tombstone_age),
         ] {
             if value.is_zero() {

@@ -4,8 +4,10 @@ mod detect;
 mod expiry;
 mod hearing;
 mod kept;
+mod leave;
 mod messages;
 mod news;
+mod one_plane;
 mod own;
 mod pauses;
 mod refusals;
@@ -36,9 +38,11 @@ use crate::isolation::Isolation;
 use crate::keeping::{Keeping, SavedState};
 use crate::known::Known;
 use crate::known_bug::KnownBug;
+use crate::leaving::Leaving;
 use crate::local::Local;
 use crate::order::Order;
 use crate::patience::Patience;
+use crate::planes::Planes;
 use crate::probe::{Probes, Purpose};
 use crate::refusing::Refusing;
 use crate::relay::Relays;
@@ -91,12 +95,14 @@ pub struct Membership {
     /// Addresses out of an earlier life.
     known: Known,
     keeping: Keeping,
-    leaving: Option<own::Leaving>,
+    leaving: Option<Leaving>,
     order: Order,
     clock: Clock,
     isolation: Isolation,
     /// For how long this node may be silent (S6).
     patience: Patience,
+    /// Which members answer by one plane only (E7).
+    planes: Planes,
     trips: RoundTrips,
     /// Whether they are too long for this configuration, and the user knows (P4).
     slow_network: SlowNetwork,
@@ -187,6 +193,7 @@ impl Membership {
             clock: Clock::default(),
             isolation: Isolation::new(now),
             patience,
+            planes: Planes::default(),
             trips: RoundTrips::new(config.base_timeout()),
             slow_network: SlowNetwork::default(),
             grace_until: Instant::NEVER,
@@ -249,7 +256,7 @@ impl Membership {
     /// When [`handle_timeout`](Self::handle_timeout) is wanted.
     pub fn deadline(&self) -> Instant {
         if self.local.state == State::Left {
-            return self.leaving.as_ref().map_or(Instant::NEVER, own::Leaving::deadline);
+            return self.leaving.as_ref().map_or(Instant::NEVER, Leaving::deadline);
         }
         if self.is_in_grace() {
             return self.grace_until;
@@ -532,6 +539,7 @@ impl Membership {
         self.relays.forget(ix);
         self.trips.forget(ix);
         self.isolation.forget(ix);
+        self.planes.forget(ix);
         if !before.is_present() {
             return;
         }

@@ -203,7 +203,7 @@ pub enum Part<'a> {
     },
 }
 
-/// Why a join was refused.
+/// Why a request was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RefusalReason {
@@ -215,6 +215,10 @@ pub enum RefusalReason {
     Versions,
     /// It has left, or has not started.
     NotRunning,
+    /// Nobody reads the messages that come to it.
+    NoReader,
+    /// Its readers are behind, and no more messages may wait for them.
+    NoRoom,
     /// A reason of a later version, by its byte, which is none of the above.
     Unknown(u8),
 }
@@ -255,12 +259,21 @@ pub enum Request<'a> {
         /// What the asker holds of the target.
         held: Held,
     },
-    /// An application's message to this node. Answered by an ack.
+    /// An application's message to this node. Answered by an ack once it was taken, or by a refusal.
     User {
         /// Who sends it.
         from: ShortId,
         /// What it says.
         payload: &'a [u8],
+    },
+    /// I leave. Answered by an ack of who holds me left then, and lasts; by a refusal of who leaves too.
+    Leave {
+        /// The number that the ack repeats.
+        seq: Seq,
+        /// Who leaves.
+        id: NodeId,
+        /// The incarnation that ends.
+        incarnation: Incarnation,
     },
 }
 

@@ -284,6 +284,7 @@ fn w10_requests_have_their_bytes() {
             (Request::Ping { seq: SEQ, target: TARGET, from: FROM, held }, vec![])
         }),
         ("user message", (Request::User { from: SHORT, payload: b"hello" }, vec![])),
+        ("leave", (Request::Leave { seq: SEQ, id: ID, incarnation: Incarnation(300) }, vec![])),
     ];
     compare(REQUESTS, values, |name, (request, parts), bytes| {
         assert_eq!(frame(&Frame::Request(request), &parts), bytes, "{name}");
@@ -315,6 +316,8 @@ fn w10_replies_have_their_bytes() {
         ("refusal: a reason of a later version", refusal(RefusalReason::Unknown(255))),
         ("ack", (Reply::Ack { seq: SEQ }, vec![])),
         ("ack of a user message", (Reply::Ack { seq: Seq(0) }, vec![])),
+        ("refusal: no reader", refusal(RefusalReason::NoReader)),
+        ("refusal: no room", refusal(RefusalReason::NoRoom)),
     ];
     compare(REPLIES, values, |name, (reply, parts), bytes| {
         assert_eq!(frame(&Frame::Reply(reply), &parts), bytes, "{name}");

@@ -63,7 +63,7 @@ fn w8_of_all_tags_of_a_part_those_of_five_kinds_are_known_and_those_with_a_lengt
 }
 
 #[test]
-fn w10_of_all_kinds_of_a_frame_five_are_requests_and_three_replies() {
+fn w10_of_all_kinds_of_a_frame_six_are_requests_and_three_replies() {
     for kind in 0..=255 {
         let name = [&[8][..], CLUSTER.as_bytes()].concat();
         let body = match kind {
@@ -73,7 +73,7 @@ fn w10_of_all_kinds_of_a_frame_five_are_requests_and_three_replies() {
         };
         let mut received = Received::new(sealed_frame(&body));
         let request = received.request().err();
-        assert_eq!(request, (!(1..=5).contains(&kind)).then_some(UnknownKind), "{kind:#x}");
+        assert_eq!(request, (!(1..=6).contains(&kind)).then_some(UnknownKind), "{kind:#x}");
         let reply = received.reply().err();
         assert_eq!(reply, (!(0x81..=0x83).contains(&kind)).then_some(UnknownKind), "{kind:#x}");
     }

@@ -18,7 +18,7 @@ use swim_proto::{ClusterName, NodeId, State};
 use swimmer::node::Node;
 
 pub use faults::{Data, Place};
-pub use observe::{Ended, Observation, Seen};
+pub use observe::{Ended, Gone, Observation, Seen};
 
 use crate::check::{Checker, Violation};
 use crate::environment::{Active, Judges};
@@ -168,6 +168,7 @@ pub struct Cluster {
     traffic: Traffic,
     observations: Vec<Observation>,
     ended: Vec<Ended>,
+    gone: Vec<Gone>,
     observing: bool,
     transcript: Transcript,
     pub(crate) names: Names,
@@ -212,6 +213,7 @@ impl Cluster {
             traffic: Traffic::default(),
             observations: Vec::new(),
             ended: Vec::new(),
+            gone: Vec::new(),
             observing: true,
             transcript: Transcript::new(options.detail, options.lines),
             checker,
@@ -321,7 +323,12 @@ impl Cluster {
         std::mem::take(&mut self.ended)
     }
 
-    /// Whether to keep what hosts see of each other, and which processes crash. At first it is kept.
+    /// Takes out the leaves that are over since the last call.
+    pub fn take_gone(&mut self) -> Vec<Gone> {
+        std::mem::take(&mut self.gone)
+    }
+
+    /// Whether to keep what hosts see of each other, which processes crash and which leaves end. At first it is kept.
     pub fn observe(&mut self, observing: bool) {
         self.observing = observing;
     }

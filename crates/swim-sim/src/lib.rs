@@ -45,7 +45,7 @@ mod words;
 
 pub use check::Violation;
 pub use cluster::{
-    Checks, Cluster, Data, Ended, HostIx, Observation, Options, Place, Seen, Traffic,
+    Checks, Cluster, Data, Ended, Gone, HostIx, Observation, Options, Place, Seen, Traffic,
 };
 pub use environment::{Environment, Health};
 pub use fault::{Fault, Isolation};

@@ -65,6 +65,9 @@ impl Speech {
                         format!("ping {}, held {}", self.numbers.of(seq), say_held(held))
                     }
                     Request::User { .. } => "user message".into(),
+                    Request::Leave { seq, id, incarnation } => {
+                        format!("leave {}, {} in {incarnation}", self.numbers.of(seq), names.id(id))
+                    }
                 };
                 say_parts(&mut line, names, parts);
                 line

@@ -42,6 +42,7 @@ struct State {
     arrival_faults: Faults,
     cut_to: BTreeSet<SocketAddr>,
     cut_from: BTreeSet<SocketAddr>,
+    exchanges_hang: bool,
     isolated: bool,
     stats: FaultStats,
 }
@@ -49,6 +50,10 @@ struct State {
 impl State {
     fn is_cut_to(&self, address: SocketAddr) -> bool {
         self.isolated || self.cut_to.contains(&address)
+    }
+
+    fn hangs_exchange(&self, to: SocketAddr) -> bool {
+        self.exchanges_hang || self.is_cut_to(to)
     }
 
     fn is_cut_from(&self, address: SocketAddr) -> bool {
@@ -92,6 +97,7 @@ impl FaultControl {
             arrival_faults: Faults::default(),
             cut_to: BTreeSet::new(),
             cut_from: BTreeSet::new(),
+            exchanges_hang: false,
             isolated: false,
             stats: FaultStats::default(),
         })))
@@ -124,6 +130,11 @@ impl FaultControl {
         });
     }
 
+    /// No exchange that this side begins is answered, while datagrams get through; or they are again.
+    pub fn hang_exchanges(&self, hang: bool) {
+        self.0.change(|state| state.exchanges_hang = hang);
+    }
+
     /// No datagram of `address` reaches this side. Exchanges come from passing ports and cannot
     /// be told apart by address: cut them on their own side.
     pub fn cut_from(&self, address: SocketAddr) {
@@ -138,11 +149,12 @@ impl FaultControl {
         self.0.change(|state| state.isolated = true);
     }
 
-    /// Ends all cuts. Loss, duplication and delay stay.
+    /// Ends all cuts, those of exchanges included. Loss, duplication and delay stay.
     pub fn heal(&self) {
         self.0.change(|state| {
             state.cut_to.clear();
             state.cut_from.clear();
+            state.exchanges_hang = false;
             state.isolated = false;
         });
     }
@@ -213,10 +225,10 @@ impl<T: Transport> Faulty<T> {
         if !delay.is_zero() {
             sleep(delay).await;
         }
-        self.control.0.until(|state| !state.is_cut_to(to)).await;
+        self.control.0.until(|state| !state.hangs_exchange(to)).await;
         let reply = self.inner.exchange(to, request).await;
         // A cut that came meanwhile holds back the reply.
-        self.control.0.until(|state| !state.is_cut_to(to)).await;
+        self.control.0.until(|state| !state.hangs_exchange(to)).await;
         reply
     }
 

@@ -84,6 +84,10 @@ pub(crate) struct AgentArgs {
     #[arg(long, value_name = "SECONDS", env = "SWIMMER_JOIN_TIMEOUT",
         value_parser = clap::value_parser!(u64).range(1..=SECONDS_MAX))]
     join_timeout: Option<u64>,
+    /// How long a leave may take while no member that stays has acknowledged it
+    #[arg(long, value_name = "SECONDS", env = "SWIMMER_LEAVE_TIMEOUT", default_value_t = 3,
+        value_parser = clap::value_parser!(u64).range(1..=60))]
+    leave_timeout: u64,
     /// Say when the node has joined and so many members are present, itself included
     #[arg(long, value_name = "N", env = "SWIMMER_MIN_MEMBERS",
         value_parser = clap::value_parser!(u32).range(1..))]
@@ -120,6 +124,11 @@ impl AgentArgs {
     /// How long this node may be silent, where that was said.
     pub(crate) fn expects_pauses(&self) -> Option<Duration> {
         self.expects_pauses.map(Duration::from_secs)
+    }
+
+    /// How long the leave may take.
+    pub(crate) fn leave_timeout(&self) -> Duration {
+        Duration::from_secs(self.leave_timeout)
     }
 
     /// How long the join may take, if there is a limit.

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::time::SystemTime;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::Serialize;
-use swimmer::{Death, Event, Member, Notice};
+use swimmer::{Death, Event, Member, Notice, Plane};
 
 use crate::escape::escape_json;
 use crate::printer::View;
@@ -33,6 +34,11 @@ struct Line<'a> {
     round_trip_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     base_timeout_ms: Option<u64>,
+    /// The plane that works, of a member that answers by one only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    works: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -71,7 +77,7 @@ impl From<&Death> for Reason {
         Self {
             accusers: death.accusers.iter().map(ToString::to_string).collect(),
             path: death.path.as_str(),
-            at: time(Timestamp::try_from(death.at).unwrap_or(Timestamp::UNIX_EPOCH)),
+            at: time_at(death.at),
             suspected_ms: death.suspected_for.map(|time| time.as_millis() as u64),
             health: death.health,
         }
@@ -144,11 +150,18 @@ impl JsonWriter {
         notice: &Notice,
         view: &View,
     ) -> io::Result<()> {
-        let Notice::SlowNetwork { round_trip, base_timeout } = notice else { return Ok(()) };
-        let line = Line {
-            round_trip_ms: Some(round_trip.as_millis() as u64),
-            base_timeout_ms: Some(base_timeout.as_millis() as u64),
-            ..Line::of("slow_network", Some(view.local()), view)
+        let line = match notice {
+            Notice::SlowNetwork { round_trip, base_timeout } => Line {
+                round_trip_ms: Some(round_trip.as_millis() as u64),
+                base_timeout_ms: Some(base_timeout.as_millis() as u64),
+                ..Line::of("slow_network", Some(view.local()), view)
+            },
+            Notice::OnePlane { id, plane, since, .. } => Line {
+                works: Some(protocol_of(*plane)),
+                since: Some(time_at(*since)),
+                ..Line::of("one_plane", view.members().find(|member| member.id == *id), view)
+            },
+            _ => return Ok(()),
         };
         self.line(out, line)
     }
@@ -161,6 +174,18 @@ impl JsonWriter {
         out.write_all(format!("{}\n", escape_json(&json)).as_bytes())?;
         out.flush()
     }
+}
+
+/// How operators call a plane.
+fn protocol_of(plane: Plane) -> &'static str {
+    match plane {
+        Plane::Datagrams => "udp",
+        Plane::Reliable => "tcp",
+    }
+}
+
+fn time_at(at: SystemTime) -> String {
+    time(Timestamp::try_from(at).unwrap_or(Timestamp::UNIX_EPOCH))
 }
 
 /// UTC, with milliseconds.
@@ -182,6 +207,18 @@ mod tests {
         let mut out = Vec::new();
         write(&mut JsonWriter::default(), &mut out);
         (!out.is_empty()).then(|| serde_json::from_slice(&out).unwrap())
+    }
+
+    #[test]
+    fn a_member_that_answers_by_one_plane_is_a_line_with_that_plane_and_since_when() {
+        let (view, member) = (view(2), member(2, State::Alive));
+        let since = SystemTime::UNIX_EPOCH + Duration::from_secs(1);
+        let (id, address, plane) = (member.id, member.address, Plane::Reliable);
+        let notice = Notice::OnePlane { id, address, plane, since };
+        let line = written(|writer, out| writer.notice(out, &notice, &view).unwrap()).unwrap();
+        assert_eq!((&line["event"], &line["works"]), (&json!("one_plane"), &json!("tcp")));
+        assert_eq!(line["member"]["id"], json!(member.id.to_string()));
+        assert_eq!(line["since"], json!("1970-01-01T00:00:01.000Z"));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use swimmer::{AdvertisedBy, Cluster, Config, Notice, Notices, Profile, RefusalReason};
+use swimmer::{AdvertisedBy, Cluster, Config, Notice, Notices, Plane, Profile, RefusalReason};
 use tokio::time::{Instant, sleep_until};
 
 use crate::args::AgentArgs;
@@ -113,6 +113,13 @@ fn describe(notice: &Notice, own: &str) -> String {
         }
         Notice::SlowNetwork { round_trip, base_timeout } => {
             slow_network(*round_trip, *base_timeout)
+        }
+        Notice::OnePlane { address, plane: Plane::Reliable, .. } => format!(
+            "{address} is reachable by TCP, not by UDP: datagrams to it, or from it, are lost; what gossip \
+             tells comes late"
+        ),
+        Notice::OnePlane { address, .. } => {
+            format!("{address} is reachable by UDP, not by TCP: joins and comparisons fail there")
         }
         Notice::JoinedBy { seed } => format!("{seed} has taken this node in"),
         _ => "something of a later version happened".into(),

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use swimmer::{Cluster, RecordError, StartError};
+use swimmer::{Cluster, Config, RecordError, StartError};
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 use tokio::time::{sleep, timeout};
 
@@ -20,8 +20,8 @@ use crate::tags;
 
 /// A start that takes longer is explained.
 const SLOW: Duration = Duration::from_secs(1);
-/// How long leaving and stopping may take. With the last words it is two seconds at most.
-const LEAVE_MAX: Duration = Duration::from_millis(1_500);
+/// How long stopping may take, beside the leave.
+const STOP_MAX: Duration = Duration::from_millis(500);
 /// How long the last words may take on each output.
 const LAST_WORDS_MAX: Duration = Duration::from_millis(200);
 
@@ -80,7 +80,7 @@ async fn run(args: AgentArgs) -> ExitCode {
     };
     tokio::select! {
         code = signals.next() => ExitCode::from(code),
-        () = leave(&cluster, printing) => code,
+        () = leave(&cluster, args.leave_timeout(), printing) => code,
     }
 }
 
@@ -123,7 +123,7 @@ async fn start(args: &AgentArgs) -> Result<Cluster, StartError> {
         .seeds(&args.seeds)
         .name(&args.name)
         .metadata(tags::to_metadata(&args.tags))
-        .profile(args.profile);
+        .config(Config::preset(args.profile).with_leave_timeout(args.leave_timeout()));
     if let Some(longest) = args.expects_pauses() {
         builder = builder.expects_pauses(longest);
     }
@@ -175,14 +175,19 @@ async fn end_echo(signal: u8) {
 }
 
 /// Leaves, stops the node, and lets the printer finish what it has begun.
-async fn leave(cluster: &Cluster, printing: Option<JoinHandle<io::Result<()>>>) {
-    let leaving = timeout(LEAVE_MAX, async {
+async fn leave(cluster: &Cluster, limit: Duration, printing: Option<JoinHandle<io::Result<()>>>) {
+    let leaving = timeout(limit + STOP_MAX, async {
         let left = cluster.leave().await;
         cluster.shutdown().await;
         left
     });
     let words = match leaving.await {
         Ok(Ok(report)) if report.told == 0 => "left; there was nobody to tell".to_owned(),
+        Ok(Ok(report)) if report.acknowledged == 0 => format!(
+            "left; 0 of {} peers know: no member that stays has acknowledged it, and those that stay may \
+             hold this node down",
+            report.told
+        ),
         Ok(Ok(report)) => format!("left; {} of {} peers know", report.acknowledged, report.told),
         Ok(Err(error)) => format!("swimmer: cannot leave: {error}"),
         Err(_) => "swimmer: stopped before the leave was done".to_owned(),

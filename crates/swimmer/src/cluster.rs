@@ -104,12 +104,13 @@ impl fmt::Debug for TransportCounters {
     }
 }
 
-/// How a leave went.
+/// How a leave went (L2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LeaveReport {
-    /// How many peers acknowledged it.
+    /// How many lasting members have acknowledged it, those that leave as well not counted: 5 are
+    /// enough. With 0 of some that were told, those that stay may take this node for dead.
     pub acknowledged: u32,
-    /// How many were told, at most 5.
+    /// How many were told: 5, more where some of these leave as well or are silent, at most 256.
     pub told: u32,
 }
 
@@ -286,8 +287,10 @@ impl Cluster {
         self.command(|done| Command::Join { seeds, policy, done }).await
     }
 
-    /// Leaves gently, within about a second: the others will see this node as left. The handle
-    /// stays good for [`join`](Self::join).
+    /// Leaves gently, within about a second: the others will see this node as left. While nobody
+    /// who lasts has acknowledged it, it goes on for [`Config::leave_timeout`](crate::Config), 3 s by
+    /// default. Any number of members may leave at once. The handle stays good for
+    /// [`join`](Self::join).
     ///
     /// # Errors
     /// When the node was stopped.

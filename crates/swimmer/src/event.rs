@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use swim_membership::Plane;
 use swim_proto::{NodeId, RefusalReason};
 
 use crate::Member;
@@ -156,6 +157,20 @@ pub enum Notice {
         round_trip: Duration,
         /// How long an answer is waited for before others are asked, where round trips are short.
         base_timeout: Duration,
+    },
+    /// A member answers by one plane only: a firewall, most likely, drops what goes by the other (E7).
+    /// It is a full member all the same, which learns late of what gossip tells. Told again only after
+    /// the other plane has worked meanwhile.
+    OnePlane {
+        /// Who.
+        id: NodeId,
+        /// Where.
+        address: SocketAddr,
+        /// The plane that works. If it is the reliable one, datagrams get lost on the way there, or
+        /// back.
+        plane: Plane,
+        /// Since when.
+        since: SystemTime,
     },
     /// The first that answered, a seed or a member known from an earlier life: the join is done.
     JoinedBy {

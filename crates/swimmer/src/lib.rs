@@ -59,7 +59,7 @@ pub use cluster::{
 pub use event::{Death, DeathPath, Delivery, Event, Notice};
 pub use member::Member;
 pub use swim_membership::{
-    Buddy, Config, ConfigBuilder, ConfigError, HealthRule, Instant, Nacks, Now, ProbeOrder,
+    Buddy, Config, ConfigBuilder, ConfigError, HealthRule, Instant, Nacks, Now, Plane, ProbeOrder,
     Profile, SuspicionRule,
 };
 /// What is said, and its bytes: for a [`Codec`] of one's own.

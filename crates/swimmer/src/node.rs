@@ -363,7 +363,14 @@ impl Node {
                     self.pending.push_back(Pending::Notice(Notice::JoinedBy { seed }));
                 }
                 Action::SlowNetwork { round_trip } => self.on_slow_network(round_trip),
+                Action::OnePlane { id, address, plane, since } => {
+                    let since = UNIX_EPOCH + since;
+                    let notice = Notice::OnePlane { id, address, plane, since };
+                    self.pending.push_back(Pending::Notice(notice));
+                }
                 Action::Left { acknowledged, told } => {
+                    // Until now this node has passed on what it knew.
+                    self.outbox = Outbox::new();
                     let completion = Completion::Left { acknowledged, told };
                     self.pending.push_back(Pending::Completed(completion));
                 }
@@ -435,6 +442,10 @@ impl Node {
     }
 
     fn send_limit(&self) -> u32 {
+        if self.membership.has_left() {
+            // It tells until it ends (L2).
+            return u32::MAX;
+        }
         transmit_limit(self.membership.present(), self.membership.config().gossip_lambda())
     }
 

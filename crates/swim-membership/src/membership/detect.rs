@@ -12,6 +12,7 @@ use crate::action::{Action, Ask, Tell};
 use crate::config::HealthRule;
 use crate::isolation::Standing;
 use crate::order::Order;
+use crate::planes::Plane;
 use crate::probe::{Probe, Purpose, Step};
 use crate::probe_times::ProbeTimes;
 use crate::table::MemberIx;
@@ -293,6 +294,12 @@ impl Membership {
     ) {
         self.health.improve();
         let direct = from == Some(self.address(probe.target));
+        let plane = match from {
+            None => Some(Plane::Reliable),
+            Some(_) if direct => Some(Plane::Datagrams),
+            Some(_) => None,
+        };
+        self.on_answered_by_plane(now, probe.target, plane);
         if direct && let Some(sent_at) = probe.sent(seq) {
             self.trips.sample(probe.target, sent_at, now);
         }
@@ -315,6 +322,9 @@ impl Membership {
         {
             self.trips.sample(target, sent_at, now);
             self.isolation.on_heard(target);
+            self.on_answered_by_plane(now, target, Some(Plane::Datagrams));
+        } else {
+            self.on_ack_of_the_past(now, from);
         }
     }
 

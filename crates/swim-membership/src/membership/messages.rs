@@ -3,10 +3,10 @@
 use core::net::SocketAddr;
 
 use swim_proto::limits::INCARNATION_JUMP_MAX;
-use swim_proto::{Datagram, Held, Incarnation, NodeId, Seq, State, Subject, TinyId};
+use swim_proto::{Datagram, Held, Seq, State, Subject, TinyId};
 
 use super::{Membership, Source};
-use crate::action::{Action, Tell, Via, Who};
+use crate::action::{Action, Tell, Who};
 use crate::config::{Buddy, Nacks};
 use crate::known_bug::KnownBug;
 use crate::relay::Relay;
@@ -28,9 +28,7 @@ impl Membership {
         }
         self.patience.on_heard(now);
         if self.local.state == State::Left {
-            if let Datagram::LeaveAck { seq } = *message {
-                self.on_leave_ack(seq);
-            }
+            self.handle_datagram_left(now, from, message);
             return;
         }
         match *message {
@@ -233,27 +231,6 @@ impl Membership {
             // Of the absent no more than their absence could be told, and that to nobody who
             // never held them (T1).
             self.send(from, Datagram::Gossip, Tell::Record(ix));
-        }
-    }
-
-    fn on_leave(
-        &mut self,
-        now: Instant,
-        from: SocketAddr,
-        seq: Seq,
-        id: NodeId,
-        incarnation: Incarnation,
-    ) {
-        if self.table.find(id).is_none() {
-            // Its join may still be on its way, and would make a ghost of it: it is to say it again.
-            self.counters.claims_unknown += 1;
-            return;
-        }
-        let source = Source { address: from, via: Via::Gossip };
-        self.on_left(now, source, Subject::Full(id), incarnation);
-        let left = self.table.find(id).map(|ix| self.table.held(ix).claim().state);
-        if left == Some(State::Left) {
-            self.send(from, Datagram::LeaveAck { seq }, Tell::Nothing);
         }
     }
 

@@ -22,7 +22,16 @@ impl Membership {
     pub fn handle_part(&mut self, now: Instant, source: Source, part: &Part<'_>) {
         // Before the message of its datagram: it may say that this node is suspected (S6).
         self.patience.on_heard(now);
-        if self.local.state == State::Left || self.is_echo(part) {
+        if self.is_echo(part) {
+            return;
+        }
+        if self.local.state == State::Left {
+            // Of others only that they leave, too (L1).
+            if let (Part::Left { subject, incarnation }, Some(_)) = (*part, &self.leaving)
+                && !self.is_local(subject)
+            {
+                self.on_left(now, source, subject, incarnation);
+            }
             return;
         }
         match *part {
@@ -434,6 +443,7 @@ impl Membership {
             if held.state.is_present() {
                 self.emit(ix, EventKind::Left);
             }
+            self.on_member_left(ix);
             self.actions.push_back(Action::News { who: Who::Member(ix), urgent: true });
         }
     }

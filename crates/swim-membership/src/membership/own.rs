@@ -1,12 +1,11 @@
-//! This node's own word: refuting, changing the record, leaving and coming back (R1 to R4, L1, L2).
+//! This node's own word: refuting, changing the record, joining and coming back (R1 to R4, L1).
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
-use core::time::Duration;
 
 use swim_proto::limits::{INCARNATION_JUMP_MAX, INCARNATION_REACH_MAX};
-use swim_proto::{Datagram, Incarnation, Record, RefusalReason, Seq, State};
+use swim_proto::{Datagram, Incarnation, Record, RefusalReason, State};
 
 use super::{Membership, Source};
 use crate::action::{Action, Event, EventKind, Tell, Via, Who};
@@ -14,30 +13,8 @@ use crate::isolation::Isolation;
 use crate::known_bug::KnownBug;
 use crate::local::Refutation;
 use crate::probe::Probes;
-use crate::relay::Relays;
 use crate::table::MemberIx;
 use crate::time::Instant;
-
-/// How many peers are told of a leave.
-const LEAVE_PEERS: usize = 5;
-/// How often they are told, and how long each time is waited for.
-const LEAVE_TRIES: u32 = 4;
-const LEAVE_RETRY: Duration = Duration::from_millis(200);
-
-/// A leave that waits for its acknowledgements (L2).
-#[derive(Clone, Debug)]
-pub(super) struct Leaving {
-    waiting: Vec<(Seq, SocketAddr)>,
-    told: u32,
-    tries: u32,
-    retry_at: Instant,
-}
-
-impl Leaving {
-    pub(super) fn deadline(&self) -> Instant {
-        self.retry_at
-    }
-}
 
 /// How far above its own number a node rises to refute what it hears so (R1). Of a rumour no further
 /// than others believe it, for nobody holds what is beyond that. What one says that it holds whom this
@@ -163,86 +140,6 @@ impl Membership {
         }
     }
 
-    /// Ends this life (L1). Peers are told, and [`Action::Left`] says how many have acknowledged.
-    /// A node that has left already stays so.
-    pub fn leave(&mut self, now: Instant) {
-        if self.local.state == State::Left {
-            if self.leaving.is_none() {
-                self.actions.push_back(Action::Left { acknowledged: 0, told: 0 });
-            }
-            return;
-        }
-        self.local.advance(State::Left);
-        let peers = self.choose_leave_peers();
-        self.seeds.stop();
-        self.known.stop();
-        self.stop_watching();
-        let waiting: Vec<_> =
-            peers.into_iter().map(|address| (self.probes.next_seq(), address)).collect();
-        let told = waiting.len() as u32;
-        self.leaving = Some(Leaving { waiting, told, tries: 0, retry_at: now });
-        self.on_leaving_due(now);
-    }
-
-    /// A few present members; and while no seed has answered yet the seeds, which may have taken
-    /// us in already.
-    fn choose_leave_peers(&mut self) -> Vec<SocketAddr> {
-        let mut members = core::mem::take(&mut self.scratch);
-        self.table.choose_present(LEAVE_PEERS, &mut self.rng, |_| true, &mut members);
-        let mut peers: Vec<_> = members.drain(..).map(|ix| self.address(ix)).collect();
-        self.scratch = members;
-        if self.seeds.wanted() {
-            for &seed in self.seeds.addresses() {
-                if peers.len() < LEAVE_PEERS && !peers.contains(&seed) {
-                    peers.push(seed);
-                }
-            }
-        }
-        peers
-    }
-
-    /// Nobody is probed, relayed or suspected by one who has left.
-    fn stop_watching(&mut self) {
-        self.probes.clear();
-        self.relays = Relays::default();
-        self.probe_at = Instant::NEVER;
-        self.isolation.end_report();
-        // The suspicions are kept, not executed: the next life goes on with them.
-    }
-
-    pub(super) fn on_leaving_due(&mut self, now: Instant) {
-        let Some(leaving) = &mut self.leaving else { return };
-        if now < leaving.retry_at {
-            return;
-        }
-        if leaving.waiting.is_empty() || leaving.tries == LEAVE_TRIES {
-            self.finish_leave();
-            return;
-        }
-        leaving.tries += 1;
-        leaving.retry_at = now + LEAVE_RETRY;
-        let (id, incarnation) = (self.local.id, self.local.incarnation);
-        for &(seq, to) in &leaving.waiting {
-            let message = Datagram::Leave { seq, id, incarnation };
-            self.actions.push_back(Action::Send { to, message, tell: Tell::Nothing });
-        }
-    }
-
-    pub(super) fn on_leave_ack(&mut self, seq: Seq) {
-        let Some(leaving) = &mut self.leaving else { return };
-        leaving.waiting.retain(|&(waiting, _)| waiting != seq);
-        if leaving.waiting.is_empty() {
-            self.finish_leave();
-        }
-    }
-
-    fn finish_leave(&mut self) {
-        if let Some(leaving) = self.leaving.take() {
-            let acknowledged = leaving.told - leaving.waiting.len() as u32;
-            self.actions.push_back(Action::Left { acknowledged, told: leaving.told });
-        }
-    }
-
     /// Makes joining by these addresses the standing goal (J1), in a new life if this node had
     /// left (L1). The own address among them is ignored. Who is known from an earlier life is asked
     /// too (J2).
@@ -308,10 +205,5 @@ impl Membership {
             self.known.on_failed(address);
         }
         self.seeds.addresses().contains(&address)
-    }
-
-    /// Whether this node has left, or is leaving.
-    pub fn has_left(&self) -> bool {
-        self.local.state == State::Left
     }
 }

@@ -127,7 +127,10 @@ impl Membership {
     pub fn handle_compared_with(&mut self, now: Instant, peer: NodeId) {
         let Some(ix) = self.table.find(peer).filter(|_| !self.has_left()) else { return };
         match self.table.held(ix).claim().state {
-            State::Alive | State::Suspect => self.isolation.on_heard(ix),
+            State::Alive | State::Suspect => {
+                self.isolation.on_heard(ix);
+                self.planes.on_exchange(ix);
+            }
             State::Dead => self.on_parted(now),
             State::Left => {}
         }

@@ -88,7 +88,7 @@ impl Membership {
                 self.agreement.on_repaired_in_vain(now, period, wait_max);
             }
             (Ask::Repair, SyncEnd::Equal | SyncEnd::Changed) => self.agreement.on_repaired(now),
-            (Ask::Join | Ask::Sync | Ask::Ping { .. }, _) => {}
+            (Ask::Join | Ask::Sync | Ask::Ping { .. } | Ask::Leave { .. }, _) => {}
         }
     }
 

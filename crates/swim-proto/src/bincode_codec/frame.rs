@@ -17,6 +17,7 @@ const KIND_SYNC: u8 = 2;
 const KIND_PING: u8 = 3;
 const KIND_USER: u8 = 4;
 const KIND_RECORDS: u8 = 5;
+const KIND_LEAVE: u8 = 6;
 const KIND_ENTRIES: u8 = 0x81;
 const KIND_REFUSAL: u8 = 0x82;
 const KIND_ACK: u8 = 0x83;
@@ -35,7 +36,8 @@ pub(super) fn named_by_request<'a>(request: &Request<'a>) -> Option<&'a str> {
         Request::Sync { .. }
         | Request::Records { .. }
         | Request::Ping { .. }
-        | Request::User { .. } => None,
+        | Request::User { .. }
+        | Request::Leave { .. } => None,
     }
 }
 
@@ -76,6 +78,12 @@ fn encode_request(request: &Request<'_>, out: &mut Bounded<'_>) -> Result<(), En
             out.put(&[KIND_USER])?;
             out.put(&from.0.to_le_bytes())?;
             out.encode(&payload)
+        }
+        Request::Leave { seq, id, incarnation } => {
+            out.put(&[KIND_LEAVE])?;
+            out.put(&seq.0.to_le_bytes())?;
+            out.put(id.as_bytes())?;
+            out.encode(&incarnation.0)
         }
     }
 }
@@ -119,6 +127,8 @@ fn reason_byte(reason: RefusalReason) -> u8 {
         RefusalReason::Full => 1,
         RefusalReason::Versions => 2,
         RefusalReason::NotRunning => 3,
+        RefusalReason::NoReader => 5,
+        RefusalReason::NoRoom => 6,
         RefusalReason::Unknown(byte) => byte,
     }
 }
@@ -129,6 +139,8 @@ fn reason_of(byte: u8) -> RefusalReason {
         1 => RefusalReason::Full,
         2 => RefusalReason::Versions,
         3 => RefusalReason::NotRunning,
+        5 => RefusalReason::NoReader,
+        6 => RefusalReason::NoRoom,
         byte => RefusalReason::Unknown(byte),
     }
 }
@@ -154,6 +166,11 @@ pub(super) fn decode_request<'a>(
         KIND_USER => Request::User {
             from: read::short(rest, "from")?,
             payload: read::bytes(rest, FRAME_BYTES_MAX, "payload")?,
+        },
+        KIND_LEAVE => Request::Leave {
+            seq: read::seq(rest)?,
+            id: read::id(rest)?,
+            incarnation: read::incarnation(rest)?,
         },
         _ => return Err(DecodeError::UnknownKind),
     })

@@ -155,7 +155,7 @@ impl AnyRequest {
 impl Arbitrary for AnyRequest {
     fn arbitrary(g: &mut Gen) -> Self {
         let digests = BucketDigests::read(BucketSet::NONE, &[]).unwrap();
-        let fixed = match u8::arbitrary(g) % 5 {
+        let fixed = match u8::arbitrary(g) % 6 {
             0 => Request::Join { cluster: CLUSTER },
             1 => Request::Sync { from: id(g), digests },
             2 => Request::Records { from: id(g), buckets: buckets(g), pull: cursor(g) },
@@ -163,6 +163,11 @@ impl Arbitrary for AnyRequest {
                 let seq = Seq(u32::arbitrary(g));
                 Request::Ping { seq, target: tiny(g), from: tiny(g), held: held(g) }
             }
+            4 => Request::Leave {
+                seq: Seq(u32::arbitrary(g)),
+                id: id(g),
+                incarnation: incarnation(g),
+            },
             _ => Request::User { from: short(g), payload: &[] },
         };
         let payload = match fixed {
@@ -321,6 +326,8 @@ fn reason(g: &mut Gen) -> RefusalReason {
         1 => RefusalReason::Full,
         2 => RefusalReason::Versions,
         3 => RefusalReason::NotRunning,
+        5 => RefusalReason::NoReader,
+        6 => RefusalReason::NoRoom,
         byte => RefusalReason::Unknown(byte),
     }
 }

@@ -52,6 +52,7 @@ pub(crate) fn of_request(request: &Request<'_>) -> usize {
             Request::Records { .. } => ID + BUCKETS + CURSOR,
             Request::Ping { held, .. } => SEQ + TINY + TINY + of_held(held),
             Request::User { payload, .. } => SHORT + of_bytes(payload),
+            Request::Leave { incarnation, .. } => SEQ + ID + of_number(incarnation.0),
         }
 }
 

@@ -92,6 +92,10 @@ impl Checker {
     pub(crate) fn on_event(&mut self, ix: u32, local: Instant, event: &Event, names: &Names) {
         let Some(life) = self.lives.get_mut(&ix) else { return };
         let result = match event {
+            // It hears of others that leave, too, and passes that on.
+            Event::Left(member) if life.own.state == State::Left => {
+                life.views.follow(member.id, event, false)
+            }
             _ if life.own.state == State::Left && life.commands == life.commands_seen => {
                 Err("after it had left".into())
             }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use swim_proto::limits::FRAME_BYTES_MAX;
 use swim_proto::{
-    BincodeCodec, Claim, ClusterName, Codec, Datagram, NodeId, Part, Parts, State, Subject,
+    BincodeCodec, Claim, ClusterName, Codec, Datagram, NodeId, Part, Parts, Request, State, Subject,
 };
 use swimmer::node::{Node, Stats};
 
@@ -238,9 +238,16 @@ impl Checker {
 
     /// I5, I14: what a node asks over the reliable plane.
     pub(crate) fn on_request_sent(&mut self, running: bool, frame: &[u8]) {
-        self.packets.sent.0 += 1;
+        let packets = &mut self.packets;
+        packets.sent.0 += 1;
         if !running {
-            self.packets.wrong = Some("has left and yet begins an exchange".into());
+            packets.read.clear();
+            packets.read.extend_from_slice(frame);
+            let read = packets.codec.decode_request(&mut packets.read, &mut packets.scratch);
+            let leave = read.is_ok_and(|packet| matches!(packet.message, Request::Leave { .. }));
+            if !leave {
+                packets.wrong = Some("has left and yet asks for more than its leave".into());
+            }
         }
         self.on_frame_sent(frame);
     }

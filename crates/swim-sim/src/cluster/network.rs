@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use rand::RngExt;
 use swim_membership::Instant;
-use swimmer::node::{ExchangeId, Output, SavedState};
+use swimmer::node::{Completion, ExchangeId, Output, SavedState};
 
-use super::{Cluster, Happening};
+use super::{Cluster, Gone, Happening, HostIx};
 use crate::host::{Asker, Condition, Held, Input, Reply, host_of};
 use crate::names::Names;
 use crate::transcript::Detail;
@@ -110,6 +110,9 @@ impl Cluster {
                 Output::Event(event) => self.on_event(ix, &event),
                 Output::Persist(state) => self.start_write(ix, state),
                 Output::Notice(notice) => self.on_notice(ix, &notice),
+                Output::Completed(Completion::Left { acknowledged, .. }) if self.observing => {
+                    self.gone.push(Gone { at: self.now, host: HostIx(ix), acknowledged });
+                }
                 Output::Completed(_) => {}
                 Output::Wait(at) => {
                     host.wake_at = if stuck { node.deadline_stuck() } else { at };

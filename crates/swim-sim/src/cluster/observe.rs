@@ -30,6 +30,17 @@ pub struct Ended {
     pub id: NodeId,
 }
 
+/// A leave that is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gone {
+    /// When.
+    pub at: Instant,
+    /// Who has left.
+    pub host: HostIx,
+    /// How many lasting members have acknowledged it.
+    pub acknowledged: u32,
+}
+
 /// What was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Seen {

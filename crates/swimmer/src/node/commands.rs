@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 
-use swim_dissemination::Outbox;
 use swim_membership::{Now, SavedState};
 use swim_proto::limits::{BROADCAST_BYTES_MAX, FRAME_BYTES_MAX};
 use swim_proto::{NodeId, RecordError, RecordFields};
@@ -99,12 +98,12 @@ impl Node {
         self.collect(usize::MAX);
     }
 
-    /// Leaves gently: a few peers are told until they acknowledge it, for at most a second, and
-    /// [`Completion::Left`](super::Completion::Left) says how many did.
+    /// Leaves gently: a few peers are told until they acknowledge it, within about a second; while
+    /// nobody who lasts has acknowledged it, for [`Config::leave_timeout`](swim_membership::Config::leave_timeout)
+    /// at most. [`Completion::Left`](super::Completion::Left) says how many did.
     pub fn leave(&mut self, now: impl Into<Now>) {
         let now = self.enter(now);
         self.membership.leave(now);
-        self.outbox = Outbox::new();
         self.collect(usize::MAX);
     }
 

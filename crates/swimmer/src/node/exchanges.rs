@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use swim_membership::{Ask, Instant, Now, Who};
 use swim_proto::limits::FRAME_BYTES_MAX;
 use swim_proto::{
-    BucketSet, DecodeError, Frame, NodeId, Packet, Part, Parts, Record, RecordFields,
+    BucketSet, DecodeError, Frame, Incarnation, NodeId, Packet, Part, Parts, Record, RecordFields,
     RefusalReason, Reply, Request, Seq, ShortId, Versions,
 };
 
@@ -24,6 +24,7 @@ pub(super) enum Purpose {
     Sync(Comparison),
     Records(Box<Round>),
     Ping { seq: Seq },
+    Leave { seq: Seq },
     User(SendId),
 }
 
@@ -84,6 +85,11 @@ impl Node {
                 let request = Request::Ping { seq, target, from, held };
                 self.begin(&Frame::Request(request))?;
                 self.finish_exchange(to, Purpose::Ping { seq }, until)
+            }
+            Ask::Leave { seq, incarnation, until } => {
+                let request = Request::Leave { seq, id: self.membership.id(), incarnation };
+                self.begin(&Frame::Request(request))?;
+                self.finish_exchange(to, Purpose::Leave { seq }, until)
             }
         }
     }
@@ -178,6 +184,24 @@ impl Node {
                 }
             }
             Request::User { from: sender, payload } => self.on_user(id, sender, payload),
+            Request::Leave { seq, id: leaver, incarnation } => {
+                self.on_leave_request(from, id, seq, (leaver, incarnation));
+            }
+        }
+    }
+
+    /// A peer that gets no datagrams through leaves (L2).
+    fn on_leave_request(
+        &mut self,
+        from: SocketAddr,
+        id: RequestId,
+        seq: Seq,
+        (leaver, incarnation): (NodeId, Incarnation),
+    ) {
+        if self.membership.has_left() {
+            self.refuse(id, RefusalReason::NotRunning);
+        } else if self.membership.handle_leave_request(self.now, from, leaver, incarnation) {
+            self.reply(id, &Frame::Reply(Reply::Ack { seq }));
         }
     }
 
@@ -238,7 +262,7 @@ impl Node {
         let Some(purpose) = self.exchanges.open.remove(&id) else { return };
         match answer {
             Answer::Frame(frame) => self.on_reply_frame(purpose, frame),
-            Answer::Nothing => self.on_exchange_failed(purpose),
+            Answer::Nothing => self.on_exchange_unanswered(purpose),
             Answer::Refused => self.on_exchange_refused(purpose),
         }
         self.collect(usize::MAX);
@@ -257,8 +281,23 @@ impl Node {
     }
 
     fn on_exchange_refused(&mut self, purpose: Purpose) {
-        if let Purpose::Ping { seq } = purpose {
-            self.membership.handle_reliable_refusal(self.now, seq);
+        match purpose {
+            Purpose::Ping { seq } => self.membership.handle_reliable_refusal(self.now, seq),
+            Purpose::Leave { seq } => self.membership.handle_leave_refused(self.now, seq),
+            _ => {}
+        }
+        self.on_exchange_unanswered(purpose);
+    }
+
+    /// The reliable plane has not carried it (E7).
+    fn on_exchange_unanswered(&mut self, purpose: Purpose) {
+        let to = match &purpose {
+            Purpose::Sync(comparison) => Some(comparison.to),
+            Purpose::Records(round) => Some(round.comparison.to),
+            _ => None,
+        };
+        if let Some(to) = to {
+            self.membership.handle_exchange_failed(self.now, to);
         }
         self.on_exchange_failed(purpose);
     }
@@ -270,7 +309,7 @@ impl Node {
             Purpose::Sync(comparison) => self.on_sync_ended(&comparison, None),
             Purpose::Records(round) => self.on_round_failed(&round),
             Purpose::Join { seed } => self.on_join_unanswered(seed),
-            Purpose::Ping { .. } => {}
+            Purpose::Ping { .. } | Purpose::Leave { .. } => {}
         }
     }
 
@@ -301,6 +340,12 @@ impl Node {
             }
             (Purpose::Ping { seq }, Reply::Ack { seq: acked }) if seq == acked => {
                 self.membership.handle_reliable_ack(self.now, seq);
+            }
+            (Purpose::Leave { seq }, Reply::Ack { seq: acked }) if seq == acked => {
+                self.membership.handle_leave_ack(self.now, seq);
+            }
+            (Purpose::Leave { seq }, Reply::Refusal { reason: RefusalReason::NotRunning, .. }) => {
+                self.membership.handle_leave_refused(self.now, seq)
             }
             (Purpose::User(id), Reply::Ack { .. }) => self.complete_send(id, true),
             (purpose, Reply::Refusal { .. }) => self.on_exchange_failed(purpose),

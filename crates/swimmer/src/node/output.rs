@@ -62,9 +62,9 @@ pub enum Output<'a> {
 /// How a command that takes time has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Completion {
-    /// `leave`: so many peers of those that were told have acknowledged.
+    /// `leave`: so many lasting members of those that were told have acknowledged it.
     Left {
-        /// How many acknowledged.
+        /// How many acknowledged it and, as far as is known, do not leave as well.
         acknowledged: u32,
         /// How many were told.
         told: u32,

@@ -81,6 +81,8 @@ impl Node {
         self.codec.begin_datagram(&message, limit, &mut self.out).ok()?;
         match tell {
             Tell::Nothing => {}
+            Tell::NoLonger if self.out.len() > bytes_max => return None,
+            Tell::NoLonger => {}
             Tell::News => self.push_news(None, limit),
             Tell::First(who) => {
                 let _ = self.push_part(who, limit);
