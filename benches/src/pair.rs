@@ -104,7 +104,11 @@ impl Pair {
             Output::Exchange { id, request, .. } => (Said::Request(id), request),
             Output::Reply { id, frame } => (Said::Reply(id), frame),
             Output::Wait(at) => return Said::Wait(at),
-            Output::Event(_) | Output::Notice(_) | Output::Completed(_) | Output::Persist(_) => {
+            Output::Event(_)
+            | Output::Message { .. }
+            | Output::Notice(_)
+            | Output::Completed(_)
+            | Output::Persist(_) => {
                 return Said::Other;
             }
         };

@@ -76,6 +76,11 @@ impl Agreement {
         self.aloof.take()
     }
 
+    /// Whether an equal digest was seen since that was last taken.
+    pub(crate) fn is_equal(&self) -> bool {
+        self.seen_equal
+    }
+
     /// Whether an equal digest was seen since the last call.
     pub(crate) fn take_equal(&mut self) -> bool {
         core::mem::take(&mut self.seen_equal)

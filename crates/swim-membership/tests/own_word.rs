@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use support::{
     Bench, LOCAL, Say, address, datagrams, events, exchanges, id, record, seconds, told,
 };
-use swim_membership::{Action, Ask, EventKind, Source, Tell, Via, Who};
+use swim_membership::{Action, Ask, EventKind, Source, SyncEnd, Tell, Via, Who};
 use swim_proto::{Datagram, Incarnation, Part, State};
 
 fn foreign(bench: &mut Bench, incarnation: u64) {
@@ -280,4 +280,13 @@ fn e5_the_dead_and_absent_seeds_are_tried_again_by_turns_and_the_left_are_not() 
     assert!((8..=12).contains(&tried(2)), "a dead member: {}", tried(2));
     assert!((8..=12).contains(&tried(50)), "an absent seed: {}", tried(50));
     assert_eq!(tried(3), 0);
+}
+
+#[test]
+fn j1_one_who_has_joined_and_was_not_told_all_compares_tables_within_a_period() {
+    let mut bench = Bench::of(3);
+    bench.pass_with_acks(seconds(1), &[]);
+    bench.machine.handle_synced(bench.now, Ask::Join, SyncEnd::InVain);
+    let asked = exchanges(&bench.pass_with_acks(seconds(1), &[]));
+    assert!(asked.iter().any(|(_, ask)| *ask == Ask::Sync), "{asked:?}");
 }

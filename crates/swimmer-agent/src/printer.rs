@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, StdoutLock};
 
-use swimmer::{Change, Event, Member, NodeId, Notice, Snapshot, State};
+use swimmer::{Change, Event, Member, Message, NodeId, Notice, Snapshot, State};
 
 use crate::args::Format;
 use crate::feed::{Feed, Item};
@@ -38,7 +38,7 @@ impl Printer {
         let start = feed.events.snapshot().clone();
         let mut view = View::new(&start);
         // Met before this began to listen.
-        for member in start.present() {
+        for member in start.others() {
             self.event(out, &Event::Joined(member.clone()), &view)?;
         }
         loop {
@@ -55,6 +55,9 @@ impl Printer {
                     view.take_over(&update.change);
                     view.update_marks(|| feed.events.latest());
                     self.change(out, &update.change, &view)?;
+                }
+                Item::Message(Message { from, delivery, payload }) => {
+                    self.event(out, &Event::Message { from, delivery, payload }, &view)?;
                 }
                 Item::Notice(notice) => {
                     view.update_marks(|| feed.events.latest());
@@ -195,7 +198,7 @@ impl View {
 
 /// The members that were heard while the node is isolated; `None`: it is not.
 fn heard_in(snapshot: &Snapshot) -> Option<BTreeSet<NodeId>> {
-    let present = snapshot.present().map(|member| member.id);
+    let present = snapshot.others().map(|member| member.id);
     snapshot.is_isolated().then(|| present.filter(|&id| !snapshot.is_unheard(id)).collect())
 }
 

@@ -57,7 +57,11 @@ async fn run(args: AgentArgs) -> ExitCode {
         Ok(cluster) => cluster,
         Err(error) => return refuse(&error),
     };
-    let feed = Feed { events: cluster.subscribe(), notices: cluster.notices() };
+    let feed = Feed {
+        events: cluster.subscribe(),
+        messages: cluster.messages(),
+        notices: cluster.notices(),
+    };
     let printer = Printer::new(args.format);
     tokio::spawn(Narrator::new(&cluster, &args).run());
     tokio::spawn(say_statistics(cluster.clone(), signals.take_statistics()));

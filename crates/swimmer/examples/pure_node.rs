@@ -13,7 +13,7 @@ use std::error::Error;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use swimmer::node::{Answer, ExchangeId, Node, Output, RequestId, Settings};
+use swimmer::node::{Answer, ExchangeId, Node, Output, RequestId, Settings, Taken};
 use swimmer::{ClusterName, Config, Event, Instant, NodeId, Profile};
 
 /// How long everything is on its way.
@@ -128,6 +128,8 @@ impl World {
                 Output::Event(event) => {
                     self.story.push(format!("{}  {address}  {}", self.now, describe(&event)));
                 }
+                // An application would take it, or say why not.
+                Output::Message { id, .. } => node.handle_offered(id, Taken::NoReader),
                 Output::Notice(_) | Output::Completed(_) => {}
                 Output::Persist(_) => unreachable!("these nodes keep nothing over a restart"),
                 Output::Wait(at) => break at,

@@ -21,7 +21,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     for node in [&first, &second, &third] {
         until_all_are_there(node, 3).await;
         let members = node.members();
-        let others: Vec<&str> = members.present().map(|member| &*member.name).collect();
+        let others: Vec<&str> = members.others().map(|member| &*member.name).collect();
         println!("{} sees {}", node.local().name, others.join(" and "));
     }
 

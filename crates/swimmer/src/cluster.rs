@@ -1,11 +1,14 @@
 //! A node on real sockets: the handle, and the one loop behind it that touches the world.
 
 mod advertise;
+mod blocking;
 mod builder;
 mod clock;
 mod data_folder;
 mod driver;
 mod joining;
+mod log;
+mod messages;
 mod mirror;
 mod notices;
 mod saved_file;
@@ -16,21 +19,20 @@ mod visible_tests;
 mod withheld;
 
 use std::fmt;
-use std::future::Future;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::{Arc, Weak};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::Thread;
 
 use swim_proto::{NodeId, RecordError};
 use swim_transport::Transport;
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use advertise::AdvertisedBy;
+pub use blocking::block_on;
 pub use builder::{Builder, StartError};
 pub use data_folder::DataFolderError;
 pub use joining::JoinPolicy;
+pub use log::{RecvTimeoutError, TryRecvError};
+pub use messages::Messages;
 pub use mirror::Snapshot;
 pub use notices::Notices;
 pub use subscription::{Change, Subscription, Update};
@@ -38,6 +40,7 @@ pub use subscription::{Change, Subscription, Update};
 use crate::Member;
 use crate::node::{SendError, Stats};
 use driver::Command;
+use messages::Inbox;
 use mirror::{Mirror, Progress};
 use notices::NoticeBoard;
 
@@ -79,6 +82,7 @@ struct Shared {
     commands: mpsc::Sender<Command>,
     mirror: Arc<Mirror>,
     notices: Arc<NoticeBoard>,
+    inbox: Arc<Inbox>,
     stopped: watch::Receiver<bool>,
     id: NodeId,
     local_addr: SocketAddr,
@@ -127,14 +131,20 @@ pub enum CommandError {
     /// The message does not fit, has no receiver, or this node has left.
     #[error(transparent)]
     Send(#[from] SendError),
+    /// Nobody reads messages at that member.
+    #[error("nobody reads messages at that member")]
+    NoReader,
+    /// Too many messages wait for their readers at that member.
+    #[error("that member's readers are behind; no more messages wait for them")]
+    NoRoom,
     /// The member did not acknowledge the message in time; it may have got it.
     #[error("the member did not acknowledge the message")]
     NotDelivered,
     /// A seed is no `host:port`.
     #[error("the seed {0:?} is no host:port")]
     Seed(String),
-    /// No seed has taken this node in within the time that [`JoinPolicy::Fail`] gives, or it was
-    /// told to leave meanwhile. It runs on, without seeds.
+    /// No seed has taken this node in within the time that [`JoinPolicy::Fail`] gives, or it has left
+    /// or leaves. It runs on, without seeds.
     #[error("no seed has taken this node in")]
     NotJoined,
 }
@@ -178,7 +188,24 @@ impl Cluster {
 
     /// What an operator should know, from the last 256 notices on.
     pub fn notices(&self) -> Notices {
-        Notices::new(Arc::clone(&self.shared.notices))
+        Notices::new(&self.shared.notices)
+    }
+
+    /// The messages to this node alone, from now on. Readers share them. While there is no reader,
+    /// messages are not taken, and whoever sends one reliably gets [`CommandError::NoReader`].
+    pub fn messages(&self) -> Messages {
+        Messages::new(Arc::clone(&self.shared.inbox), Arc::clone(&self.shared.mirror))
+    }
+
+    /// Whether the node was stopped, by [`shutdown`](Self::shutdown) or otherwise.
+    pub fn is_stopped(&self) -> bool {
+        *self.shared.stopped.borrow()
+    }
+
+    /// Waits until the node was stopped, by whomever.
+    pub async fn stopped(&self) {
+        let mut stopped = self.shared.stopped.clone();
+        let _ = stopped.wait_for(|&stopped| stopped).await;
     }
 
     /// What is counted, as of the last input.
@@ -195,7 +222,7 @@ impl Cluster {
     /// knows; or it has no seed, and of those members nobody answers.
     ///
     /// # Errors
-    /// When the node was stopped.
+    /// When the node was stopped, or has left or leaves meanwhile.
     pub async fn joined(&self) -> Result<(), CommandError> {
         self.until(|progress| progress.joined).await
     }
@@ -204,7 +231,7 @@ impl Cluster {
     /// and at least as many members are present as [`Builder::min_members`] says.
     ///
     /// # Errors
-    /// When the node was stopped.
+    /// When the node was stopped, or has left or leaves meanwhile.
     pub async fn ready(&self) -> Result<(), CommandError> {
         let least = self.shared.min_members;
         self.until(|progress| progress.joined && progress.synced && progress.present >= least).await
@@ -212,9 +239,10 @@ impl Cluster {
 
     async fn until(&self, done: impl Fn(&Progress) -> bool) -> Result<(), CommandError> {
         let mut progress = self.shared.mirror.progress();
-        let reached = progress.wait_for(|progress| progress.stopped || done(progress)).await;
-        match reached {
-            Ok(progress) if !progress.stopped => Ok(()),
+        let ended = |progress: &Progress| progress.stopped || progress.left;
+        match progress.wait_for(|progress| ended(progress) || done(progress)).await {
+            Ok(progress) if !ended(&progress) => Ok(()),
+            Ok(progress) if !progress.stopped => Err(CommandError::NotJoined),
             _ => Err(CommandError::Stopped),
         }
     }
@@ -228,8 +256,9 @@ impl Cluster {
         self.command(|done| Command::SetMetadata { metadata, done }).await
     }
 
-    /// Tells all members something by gossip: best effort, at most once each, in no order, at most
-    /// 512 bytes.
+    /// Tells all other members something by gossip: best effort, at most once each, in no order, at
+    /// most 512 bytes. They get it as [`Event::Message`](crate::Event::Message). This node itself gets
+    /// no event of it.
     ///
     /// # Errors
     /// When it is too long, or the node was stopped.
@@ -238,7 +267,8 @@ impl Cluster {
         self.command(|done| Command::Broadcast { payload, done }).await
     }
 
-    /// Sends one member a datagram, best effort.
+    /// Sends one member a datagram, best effort. It gets it by [`messages`](Self::messages), if
+    /// somebody reads them there; so does this node itself.
     ///
     /// # Errors
     /// When the member is not present, the payload does not fit a datagram, or the node was stopped.
@@ -247,12 +277,14 @@ impl Cluster {
         self.command(|done| Command::Send { to, payload, done }).await
     }
 
-    /// Sends one member a message over the reliable plane, and returns when it has acknowledged
-    /// that it came. At most 65,472 bytes.
+    /// Sends one member a message over the reliable plane, and returns when its application has taken
+    /// it: it waits there in [`messages`](Self::messages). At most 65,472 bytes. To this node itself
+    /// it is put there at once.
     ///
     /// # Errors
-    /// When the member is not present or does not acknowledge it within the exchange time-out (10
-    /// s by default), the payload is too long, or the node was stopped.
+    /// When nobody reads messages there, or too many wait; when the member is not present or does not
+    /// acknowledge it within the exchange time-out (10 s by default), the payload is too long, or the
+    /// node was stopped.
     pub async fn send_reliable(
         &self,
         to: NodeId,
@@ -301,10 +333,9 @@ impl Cluster {
     /// Stops the node without a leave. Returns when its tasks have ended and its sockets are closed.
     /// May be called more than once.
     pub async fn shutdown(&self) {
-        let mut stopped = self.shared.stopped.clone();
         // A full queue does not matter: waiting for a place is waiting for the loop.
         let _ = self.shared.commands.send(Command::Stop).await;
-        let _ = stopped.wait_for(|&stopped| stopped).await;
+        self.stopped().await;
     }
 
     async fn command<T>(
@@ -318,40 +349,11 @@ impl Cluster {
     }
 }
 
-/// Waits for one of this crate's futures on a thread without async.
-///
-/// ```
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use swimmer::{Cluster, block_on};
-///
-/// let node = Cluster::builder("cluster1").listen("127.0.0.1:0".parse()?).start_thread()?;
-/// block_on(node.set_metadata("role=web"))?;
-/// block_on(node.shutdown());
-/// # Ok(())
-/// # }
-/// ```
-pub fn block_on<F: Future>(future: F) -> F::Output {
-    struct Unpark(Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-    let mut context = Context::from_waker(&waker);
-    let mut future = pin!(future);
-    loop {
-        match future.as_mut().poll(&mut context) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => std::thread::park(),
-        }
-    }
-}
-
 const fn assert_send_sync<T: Send + Sync>() {}
 const _: () = {
     assert_send_sync::<Cluster>();
     assert_send_sync::<Subscription>();
+    assert_send_sync::<Messages>();
     assert_send_sync::<Notices>();
     assert_send_sync::<Snapshot>();
 };

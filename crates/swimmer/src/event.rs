@@ -27,11 +27,11 @@ pub enum Event {
     Left(Member),
     /// Its record changed: address, name, metadata or versions.
     Updated(Member),
-    /// An application's message.
+    /// An application's message to all. Those to this node alone are no events: see [`Message`].
     Message {
         /// Who sent it.
         from: Member,
-        /// How it came.
+        /// How it came: by gossip.
         delivery: Delivery,
         /// What it says.
         payload: Arc<[u8]>,
@@ -50,6 +50,18 @@ pub enum Event {
         /// The address in the other's record.
         other: SocketAddr,
     },
+}
+
+/// An application's message to this node alone. With the tokio feature they come by
+/// `Cluster::messages`, else by [`Output::Message`](crate::node::Output::Message).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Who sent it; this node itself, perhaps.
+    pub from: Member,
+    /// How it came.
+    pub delivery: Delivery,
+    /// What it says.
+    pub payload: Arc<[u8]>,
 }
 
 /// How a message came.

@@ -54,9 +54,10 @@ pub mod node;
 #[cfg(feature = "tokio")]
 pub use cluster::{
     AdvertisedBy, Builder, Change, Cluster, CommandError, DataFolderError, JoinPolicy, LeaveReport,
-    Notices, Snapshot, StartError, Subscription, Update, block_on,
+    Messages, Notices, RecvTimeoutError, Snapshot, StartError, Subscription, TryRecvError, Update,
+    block_on,
 };
-pub use event::{Death, DeathPath, Delivery, Event, Notice};
+pub use event::{Death, DeathPath, Delivery, Event, Message, Notice};
 pub use member::Member;
 pub use swim_membership::{
     Buddy, Config, ConfigBuilder, ConfigError, HealthRule, Instant, Nacks, Now, Plane, ProbeOrder,

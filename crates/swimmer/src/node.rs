@@ -25,6 +25,7 @@ mod commands;
 mod exchanges;
 mod hearing;
 mod inputs;
+mod offers;
 mod output;
 mod pack;
 mod round;
@@ -50,13 +51,14 @@ use swim_proto::{
 
 pub use commands::{SendError, TooLong};
 pub use exchanges::Answer;
-pub use output::{Completion, ExchangeId, Output, RequestId, SendId};
+pub use output::{Completion, ExchangeId, OfferId, Output, RequestId, SendId, SendOutcome, Taken};
 pub use stats::{DriverCounters, Stats, WireCounters};
 pub use swim_membership::SavedState;
 
 use crate::Member;
-use crate::event::{Death, DeathPath, Event, Notice};
+use crate::event::{Death, DeathPath, Event, Message, Notice};
 use exchanges::Exchanges;
+use offers::Offers;
 use pack::{Broadcast, key_of};
 use told::Told;
 
@@ -113,6 +115,7 @@ enum Pending {
     Continue(round::Next),
     Reply { id: RequestId, frame: Vec<u8> },
     Event(Event),
+    Message { id: OfferId, message: Message },
     Notice(Notice),
     Persist(SavedState),
     Completed(Completion),
@@ -124,6 +127,7 @@ enum Ready {
     Exchange { id: ExchangeId, to: SocketAddr, deadline: Instant },
     Reply { id: RequestId },
     Event(Event),
+    Message { id: OfferId, message: Message },
     Notice(Notice),
     Persist(SavedState),
     Completed(Completion),
@@ -137,6 +141,7 @@ pub struct Node {
     outbox: Outbox<Broadcast>,
     seen: SeenSet,
     exchanges: Exchanges,
+    offers: Offers,
     pending: VecDeque<Pending>,
     /// The bytes that are lent.
     out: Vec<u8>,
@@ -189,6 +194,7 @@ impl Node {
             outbox: Outbox::new(),
             seen: SeenSet::new(rng.random()),
             exchanges: Exchanges::default(),
+            offers: Offers::default(),
             pending: VecDeque::new(),
             out: Vec::new(),
             scratch: Vec::new(),
@@ -250,6 +256,7 @@ impl Node {
                 Some(Ready::Reply { id })
             }
             Pending::Event(event) => Some(Ready::Event(event)),
+            Pending::Message { id, message } => Some(Ready::Message { id, message }),
             Pending::Notice(notice) => Some(Ready::Notice(notice)),
             Pending::Persist(state) => Some(Ready::Persist(state)),
             Pending::Completed(completion) => Some(Ready::Completed(completion)),
@@ -264,6 +271,7 @@ impl Node {
             }
             Ready::Reply { id } => Output::Reply { id, frame: &self.out },
             Ready::Event(event) => Output::Event(event),
+            Ready::Message { id, message } => Output::Message { id, message },
             Ready::Notice(notice) => Output::Notice(notice),
             Ready::Persist(state) => Output::Persist(state),
             Ready::Completed(completion) => Output::Completed(completion),

@@ -27,33 +27,12 @@ async fn a_broadcast_reaches_all_others_once() {
     }
     tokio::time::sleep(Duration::from_secs(1)).await;
     for reader in &mut readers {
-        while let Some(update) = reader.try_recv() {
+        while let Ok(update) = reader.try_recv() {
             assert!(!matches!(update.change, Change::Event(Event::Message { .. })), "only once");
         }
     }
     let too_long = nodes[0].broadcast(vec![0; 513]).await;
     assert!(matches!(too_long, Err(CommandError::Send(SendError::TooLong(_)))));
-}
-
-#[tokio::test]
-async fn messages_to_one_member_arrive_on_both_planes() {
-    let nodes = start_many(3).await;
-    let mut events = nodes[1].subscribe();
-    nodes[0].send(nodes[1].id(), "quick").await.unwrap();
-    let large = vec![7; 40_000];
-    soon("the acknowledgement", nodes[0].send_reliable(nodes[1].id(), large.clone()))
-        .await
-        .unwrap();
-    let mut got = Vec::new();
-    while got.len() < 2 {
-        let message = event("a message", &mut events, |event| match event {
-            Event::Message { delivery, payload, .. } => Some((*delivery, payload.to_vec())),
-            _ => None,
-        });
-        got.push(message.await);
-    }
-    got.sort_by_key(|(_, payload)| payload.len());
-    assert_eq!(got, [(Delivery::BestEffort, b"quick".to_vec()), (Delivery::Reliable, large)]);
 }
 
 #[tokio::test]
@@ -80,7 +59,8 @@ async fn a_subscriber_may_call_everything_from_where_it_handles_events() {
         first.set_metadata("a=b").await.unwrap();
         first.broadcast("x").await.unwrap();
         first.send(second.id(), "x").await.unwrap();
-        first.send_reliable(second.id(), "x").await.unwrap();
+        assert_eq!(first.send_reliable(second.id(), "x").await, Err(CommandError::NoReader));
+        let _ = (first.messages(), first.is_stopped());
         first.leave().await.unwrap();
         first.join([second.local_addr().to_string()]).await.unwrap();
         drop(first.clone());
@@ -99,15 +79,15 @@ async fn a_reader_that_never_reads_holds_nothing_up_and_resyncs_to_the_nodes_own
     let second = start(&[first.local_addr()]).await;
     until("both see both", || all_see_all(&[first.clone(), second.clone()])).await;
     for number in 0..1_500_u32 {
-        second.send(first.id(), number.to_le_bytes()).await.unwrap();
-        if number % 100 == 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
+        second.broadcast(number.to_le_bytes()).await.unwrap();
+        if number % 20 == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
     until("most have come", || first.members().seq() > 1_100).await;
     let mut resyncs = 0;
     let mut last = 0;
-    while let Some(update) = lazy.try_recv() {
+    while let Ok(update) = lazy.try_recv() {
         assert!(update.seq > last);
         last = update.seq;
         if let Change::Resync(snapshot) = update.change {

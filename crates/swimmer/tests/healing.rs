@@ -33,7 +33,7 @@ fn addresses(nodes: &[Cluster]) -> Vec<SocketAddr> {
 /// What a node has told its user: how often that it is healed, and that somebody is dead.
 fn told(events: &mut Subscription) -> (usize, usize) {
     let (mut healed, mut deaths) = (0, 0);
-    while let Some(update) = events.try_recv() {
+    while let Ok(update) = events.try_recv() {
         match update.change {
             Change::Event(Event::Healed(_)) => healed += 1,
             Change::Event(Event::Down(..)) => deaths += 1,

@@ -9,7 +9,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use support::{builder, soon, start, start_many, until};
-use swimmer::{CommandError, JoinPolicy, Notice, StartError, block_on};
+use swim_proto::{
+    BincodeCodec, ClusterName, Codec, Datagram, DecodeError, EncodeError, Fit, Frame, Packet, Part,
+    Reply, Request,
+};
+use swimmer::{CommandError, JoinPolicy, Notice, StartError, TryRecvError, block_on};
 
 const SHORT: Duration = Duration::from_millis(700);
 
@@ -139,7 +143,7 @@ async fn j1_a_seed_that_does_not_answer_is_told_once() {
     assert_eq!(said, Some(Notice::SeedUnanswered { seed }));
     let failed = node.stats().wire.exchanges_failed;
     until("it was tried again", || node.stats().wire.exchanges_failed >= failed + 2).await;
-    assert_eq!(notices.try_recv(), None);
+    assert_eq!(notices.try_recv(), Err(TryRecvError::Empty));
     let _late = builder().listen(seed).start().await.unwrap();
     assert_eq!(soon("the join", notices.recv()).await, Some(Notice::JoinedBy { seed }));
 }
@@ -151,4 +155,89 @@ async fn j1_seeds_that_cannot_be_resolved_are_waited_for() {
     let said = soon("the notice", notices.recv()).await;
     assert!(matches!(said, Some(Notice::SeedUnresolved { .. })), "{said:?}");
     assert!(is_pending(node.joined()).await, "there is a seed, and nobody has answered");
+}
+
+/// A wire that has no form for comparing tables, as some have none.
+struct NoComparison(BincodeCodec);
+
+impl Codec for NoComparison {
+    fn begin_datagram(
+        &mut self,
+        message: &Datagram<'_>,
+        limit: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        // Without digests, by which it would be seen that the tables are equal.
+        let message = match *message {
+            Datagram::Ping { seq, target, from, held, .. } => {
+                Datagram::Ping { seq, target, from, held, note: None }
+            }
+            Datagram::Ack { seq, .. } => Datagram::Ack { seq, note: None },
+            message => message,
+        };
+        self.0.begin_datagram(&message, limit, out)
+    }
+
+    fn begin_frame(
+        &mut self,
+        message: &Frame<'_>,
+        limit: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        match message {
+            Frame::Request(Request::Sync { .. } | Request::Records { .. }) => Err(EncodeError),
+            message => self.0.begin_frame(message, limit, out),
+        }
+    }
+
+    fn push(&mut self, part: &Part<'_>, limit: usize, out: &mut Vec<u8>) -> Fit {
+        self.0.push(part, limit, out)
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) {
+        self.0.finish(out);
+    }
+
+    fn decode_datagram<'a>(
+        &mut self,
+        bytes: &'a mut [u8],
+        scratch: &'a mut Vec<u8>,
+    ) -> Result<Packet<'a, Datagram<'a>>, DecodeError> {
+        self.0.decode_datagram(bytes, scratch)
+    }
+
+    fn decode_request<'a>(
+        &mut self,
+        bytes: &'a mut [u8],
+        scratch: &'a mut Vec<u8>,
+    ) -> Result<Packet<'a, Request<'a>>, DecodeError> {
+        self.0.decode_request(bytes, scratch)
+    }
+
+    fn decode_reply<'a>(
+        &mut self,
+        bytes: &'a mut [u8],
+        scratch: &'a mut Vec<u8>,
+    ) -> Result<Packet<'a, Reply<'a>>, DecodeError> {
+        // Nor does it carry a digest of the table.
+        let mut packet = self.0.decode_reply(bytes, scratch)?;
+        if let Reply::Entries { digest, .. } = &mut packet.message {
+            *digest = 0;
+        }
+        Ok(packet)
+    }
+}
+
+#[tokio::test]
+async fn a_node_is_ready_though_its_codec_cannot_compare_tables() {
+    let builder = || {
+        let codec = NoComparison(BincodeCodec::new(ClusterName::new("test").unwrap()));
+        builder().codec(Box::new(codec))
+    };
+    let first = builder().start().await.unwrap();
+    let by = [first.local_addr().to_string()];
+    let second = builder().seeds(&by).start().await.unwrap();
+    soon("the second is ready", second.ready()).await.unwrap();
+    let third = builder().seeds(&by).min_members(3).start().await.unwrap();
+    soon("the third is ready", third.ready()).await.unwrap();
 }

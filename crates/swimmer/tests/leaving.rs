@@ -43,7 +43,7 @@ async fn leave_at_once(members: usize, stay: usize, loss_per_mille: u32) {
     // Longer than a probe takes of one whose leave was missed.
     tokio::time::sleep(Duration::from_secs(3)).await;
     for events in &mut events {
-        while let Some(update) = events.try_recv() {
+        while let Ok(update) = events.try_recv() {
             let Change::Event(event) = update.change else { panic!("this reader is not slow") };
             assert!(matches!(event, Event::Left(_)), "{event:?}");
         }

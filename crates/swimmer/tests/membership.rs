@@ -157,7 +157,7 @@ async fn two_halves_that_were_split_find_each_other_without_a_call_and_bury_nobo
     assert!(all_see_all(&nodes));
     for (node, events) in nodes.iter().zip(&mut events) {
         let mut healed = Vec::new();
-        while let Some(update) = events.try_recv() {
+        while let Ok(update) = events.try_recv() {
             match update.change {
                 Change::Event(Event::Healed(local)) => healed.push(local.id),
                 Change::Event(event) => {

@@ -48,7 +48,7 @@ async fn one_plane(node: &Cluster) -> Notice {
 /// What happened so far, but for joins and updates.
 fn troubles(events: &mut Subscription) -> Vec<Event> {
     let mut seen = Vec::new();
-    while let Some(update) = events.try_recv() {
+    while let Ok(update) = events.try_recv() {
         if let Change::Event(event) = update.change
             && !matches!(event, Event::Joined(_) | Event::Updated(_))
         {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use support::{all_hold, all_see_all, builder, event, soon, start_many, state, until, within};
 use swim_transport::{FaultControl, Faulty, UdpTcp};
-use swimmer::{Cluster, Event, Notice, State};
+use swimmer::{Cluster, Event, Notice, State, TryRecvError};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -203,7 +203,7 @@ async fn a_state_that_cannot_be_written_is_counted_said_once_and_the_node_goes_o
     .await;
     assert!(node.stats().membership.persists_failed > 0);
     assert!(all_hold(&others, node.id(), State::Alive));
-    while let Some(notice) = notices.try_recv() {
+    while let Ok(notice) = notices.try_recv() {
         assert!(!matches!(notice, Notice::NotPersisted { .. }), "it was said");
     }
 }
@@ -219,5 +219,9 @@ async fn an_address_that_another_cluster_has_now_is_not_joined() {
     soon("it is ready, alone", node.ready()).await.unwrap();
     until("it was refused", || other.stats().wire.frames_foreign > 0).await;
     assert_eq!((node.members().present_count(), other.members().present_count()), (1, 1));
-    assert_eq!(node.notices().try_recv(), None, "nobody has named it as a seed");
+    assert_eq!(
+        node.notices().try_recv(),
+        Err(TryRecvError::Empty),
+        "nobody has named it as a seed"
+    );
 }

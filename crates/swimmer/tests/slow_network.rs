@@ -26,7 +26,7 @@ async fn said_of(round_trip: Duration, profile: Profile) -> Vec<Vec<(Duration, D
     assert!(all_see_all(&nodes));
     let said = |node: &Cluster| {
         let mut notices = node.notices();
-        let said = std::iter::from_fn(move || notices.try_recv());
+        let said = std::iter::from_fn(move || notices.try_recv().ok());
         said.filter_map(|notice| match notice {
             Notice::SlowNetwork { round_trip, base_timeout } => Some((round_trip, base_timeout)),
             _ => None,

@@ -40,6 +40,8 @@ impl Membership {
         let by_seed = self.seeds.on_answer();
         let first = self.known.on_answer() || by_seed;
         if first {
+            // What was equal before says nothing of the table of whoever has answered.
+            self.agreement.take_equal();
             self.actions.push_back(Action::Joined { seed });
             self.tell_own_news();
         }

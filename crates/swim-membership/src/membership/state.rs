@@ -79,6 +79,12 @@ impl Membership {
         }
     }
 
+    /// Whether somebody was seen to hold just what this node holds, since it has joined or since it
+    /// has last compared tables (D5).
+    pub fn agrees(&self) -> bool {
+        self.agreement.is_equal()
+    }
+
     /// A comparison of tables has ended (D4).
     pub fn handle_synced(&mut self, now: Instant, ask: Ask, end: SyncEnd) {
         match (ask, end) {
@@ -88,6 +94,10 @@ impl Membership {
                 self.agreement.on_repaired_in_vain(now, period, wait_max);
             }
             (Ask::Repair, SyncEnd::Equal | SyncEnd::Changed) => self.agreement.on_repaired(now),
+            // Whoever has taken this node in has not told all: somebody else is asked soon.
+            (Ask::Join, SyncEnd::InVain) => {
+                self.sync_at = self.sync_at.min(now + self.config.period())
+            }
             (Ask::Join | Ask::Sync | Ask::Ping { .. } | Ask::Leave { .. }, _) => {}
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rand::RngExt;
 use swim_membership::Instant;
-use swimmer::node::{Completion, ExchangeId, Output, SavedState};
+use swimmer::node::{Completion, ExchangeId, Output, SavedState, Taken};
 
 use super::{Cluster, Gone, Happening, HostIx};
 use crate::host::{Asker, Condition, Held, Input, Reply, host_of};
@@ -108,6 +108,10 @@ impl Cluster {
                     }
                 }
                 Output::Event(event) => self.on_event(ix, &event),
+                Output::Message { id, message } => {
+                    node.handle_offered(id, Taken::Taken);
+                    self.on_message(ix, &message);
+                }
                 Output::Persist(state) => self.start_write(ix, state),
                 Output::Notice(notice) => self.on_notice(ix, &notice),
                 Output::Completed(Completion::Left { acknowledged, .. }) if self.observing => {

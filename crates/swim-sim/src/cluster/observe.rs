@@ -2,7 +2,7 @@
 
 use swim_membership::Instant;
 use swim_proto::NodeId;
-use swimmer::{Event, Notice};
+use swimmer::{Event, Message, Notice};
 
 use super::{Cluster, HostIx};
 
@@ -97,6 +97,15 @@ impl Cluster {
         let number = subject.incarnation;
         self.transcript.event(self.now, format_args!("h{ix} sees {who} #{number} {change}"));
         self.note_seen(ix, subject.id, change);
+    }
+
+    pub(super) fn on_message(&mut self, ix: u32, message: &Message) {
+        let from = &message.from;
+        let who = self.names.id(from.id);
+        let number = from.incarnation;
+        self.transcript
+            .event(self.now, format_args!("h{ix} sees {who} #{number} {}", Seen::Message));
+        self.note_seen(ix, from.id, Seen::Message);
     }
 
     pub(super) fn on_notice(&mut self, ix: u32, notice: &Notice) {

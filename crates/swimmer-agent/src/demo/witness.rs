@@ -32,7 +32,7 @@ impl Witness {
 
     fn listen(&mut self) {
         for (id, events) in &mut self.told {
-            while let Some(update) = events.try_recv() {
+            while let Ok(update) = events.try_recv() {
                 match update.change {
                     Change::Event(Event::Healed(_)) => self.healed.push(*id),
                     Change::Event(Event::Down(..)) => self.deaths += 1,

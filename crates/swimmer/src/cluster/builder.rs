@@ -19,6 +19,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::data_folder::{DataFolder, DataFolderError, new_id};
 use super::driver::{COMMANDS_MAX, Driver};
 use super::joining::JoinPolicy;
+use super::messages::Inbox;
 use super::mirror::Mirror;
 use super::notices::NoticeBoard;
 use super::{Cluster, CommandError, Shared, TransportCounters, advertise, seeds};
@@ -351,6 +352,7 @@ impl<T: Transport> Builder<T> {
 
         let mirror = Arc::new(Mirror::new(node.local()));
         let notices = Arc::new(NoticeBoard::default());
+        let inbox = Arc::new(Inbox::default());
         let (commands, receiver) = mpsc::channel(COMMANDS_MAX);
         let (stopping, stopped) = watch::channel(false);
         let (join_done, joined) = oneshot::channel();
@@ -362,6 +364,7 @@ impl<T: Transport> Builder<T> {
             receiver,
             Arc::clone(&mirror),
             Arc::clone(&notices),
+            Arc::clone(&inbox),
             folder,
             stopping,
             (seeds, self.join_policy, join_done),
@@ -371,6 +374,7 @@ impl<T: Transport> Builder<T> {
             commands,
             mirror,
             notices,
+            inbox,
             stopped,
             id,
             local_addr,

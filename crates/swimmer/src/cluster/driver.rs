@@ -16,13 +16,17 @@ use tokio::time::{Instant as Clock, sleep, sleep_until, timeout_at};
 use super::clock::Clocks;
 use super::data_folder::DataFolder;
 use super::joining::{JoinPolicy, Waiters};
+use super::messages::Inbox;
 use super::mirror::{Mirror, Progress};
 use super::notices::NoticeBoard;
 use super::seeds::keep_resolving;
 use super::withheld::{Done, Withheld};
 use super::{CommandError, LeaveReport};
-use crate::event::Event;
-use crate::node::{Answer, Completion, ExchangeId, Node, Output, RequestId, SavedState, SendId};
+use crate::event::{Event, Message};
+use crate::node::{
+    Answer, Completion, ExchangeId, Node, OfferId, Output, RequestId, SavedState, SendId,
+    SendOutcome, Taken,
+};
 
 /// Commands that wait for the loop; more make their callers wait.
 pub(super) const COMMANDS_MAX: usize = 64;
@@ -63,6 +67,7 @@ enum Input {
 struct Ending {
     mirror: Arc<Mirror>,
     notices: Arc<NoticeBoard>,
+    inbox: Arc<Inbox>,
     stopping: watch::Sender<bool>,
 }
 
@@ -70,6 +75,7 @@ impl Drop for Ending {
     fn drop(&mut self) {
         self.mirror.close();
         self.notices.close();
+        self.inbox.close();
         self.stopping.send_replace(true);
     }
 }
@@ -81,6 +87,9 @@ pub(super) struct Driver<T> {
     commands: mpsc::Receiver<Command>,
     mirror: Arc<Mirror>,
     notices: Arc<NoticeBoard>,
+    inbox: Arc<Inbox>,
+    /// What the node has offered in this turn.
+    offers: Vec<(OfferId, Message)>,
     /// Holds the lock of the data folder; so does whoever writes there.
     folder: Option<Arc<DataFolder>>,
     /// The write under way, one at most.
@@ -113,6 +122,7 @@ impl<T: Transport> Driver<T> {
         commands: mpsc::Receiver<Command>,
         mirror: Arc<Mirror>,
         notices: Arc<NoticeBoard>,
+        inbox: Arc<Inbox>,
         folder: Option<DataFolder>,
         stopping: watch::Sender<bool>,
         first_join: (Vec<String>, JoinPolicy, Done<()>),
@@ -121,9 +131,16 @@ impl<T: Transport> Driver<T> {
             node,
             transport,
             commands,
-            ending: Ending { mirror: Arc::clone(&mirror), notices: Arc::clone(&notices), stopping },
+            ending: Ending {
+                mirror: Arc::clone(&mirror),
+                notices: Arc::clone(&notices),
+                inbox: Arc::clone(&inbox),
+                stopping,
+            },
             mirror,
             notices,
+            inbox,
+            offers: Vec::new(),
             folder: folder.map(Arc::new),
             saving: JoinSet::new(),
             saved: None,
@@ -299,6 +316,7 @@ impl<T: Transport> Driver<T> {
             joined: self.node.is_joined() && !self.unresolved,
             synced: self.node.is_synced(),
             present: self.node.present(),
+            left: !self.node.is_running(),
             stopped: false,
         }
     }
@@ -329,6 +347,13 @@ impl<T: Transport> Driver<T> {
     async fn drain(&mut self) {
         self.act().await;
         self.mirror.publish(&mut self.node, &mut self.events);
+        if !self.offers.is_empty() {
+            self.offer();
+            // What became of the messages is to be told to their senders.
+            self.act().await;
+        }
+        // Requests without an answer by now get none.
+        self.responders.clear();
         let progress = self.progress();
         self.mirror.note_progress(progress);
         if progress.joined {
@@ -357,14 +382,26 @@ impl<T: Transport> Driver<T> {
                     }
                 }
                 Output::Event(event) => self.events.push(event),
+                Output::Message { id, message } => self.offers.push((id, message)),
                 Output::Notice(notice) => self.withheld.notice(notice),
                 Output::Persist(state) => self.start_saving(state),
                 Output::Completed(completion) => self.on_completed(completion),
                 Output::Wait(at) => break at,
             }
         };
-        // Requests without an answer by now get none.
-        self.responders.clear();
+    }
+
+    /// Offers the messages of this turn to their readers, who find their senders among the members.
+    fn offer(&mut self) {
+        for (id, message) in std::mem::take(&mut self.offers) {
+            let taken = self.inbox.offer(message);
+            self.mirror.count(|counters| match taken {
+                Taken::Taken => {}
+                Taken::NoReader => counters.messages_no_reader += 1,
+                Taken::NoRoom => counters.messages_no_room += 1,
+            });
+            self.node.handle_offered(id, taken);
+        }
     }
 
     /// Disks may take their time, so the loop does not wait for them.
@@ -404,10 +441,9 @@ impl<T: Transport> Driver<T> {
                     self.withheld.leave(done, LeaveReport { acknowledged, told });
                 }
             }
-            Completion::Sent { id, delivered } => {
+            Completion::Sent { id, outcome } => {
                 if let Some(done) = self.sends.remove(&id) {
-                    let result = if delivered { Ok(()) } else { Err(CommandError::NotDelivered) };
-                    self.withheld.command(done, result);
+                    self.withheld.command(done, result_of(outcome));
                 }
             }
         }
@@ -424,6 +460,15 @@ impl<T: Transport> Driver<T> {
         drop(self.folder.take());
         self.commands.close();
         drop(self.ending);
+    }
+}
+
+fn result_of(outcome: SendOutcome) -> Result<(), CommandError> {
+    match outcome {
+        SendOutcome::Taken => Ok(()),
+        SendOutcome::NoReader => Err(CommandError::NoReader),
+        SendOutcome::NoRoom => Err(CommandError::NoRoom),
+        SendOutcome::Unanswered => Err(CommandError::NotDelivered),
     }
 }
 

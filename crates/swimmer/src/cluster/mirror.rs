@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use swim_proto::{NodeId, State as MemberState};
-use tokio::sync::{broadcast, watch};
+use tokio::sync::watch;
 
+use super::log::{Log, Reader};
 use super::subscription::{Change, Update};
 use crate::Member;
 use crate::event::{Death, Event};
@@ -41,19 +42,35 @@ impl Snapshot {
         &self.inner.local
     }
 
-    /// The other members that are held, of every state, by id.
+    /// The other members that are held, of every state, by id. This node is not among them.
     pub fn members(&self) -> &[Member] {
         &self.inner.members
     }
 
-    /// The other members that are present: alive or suspect.
+    /// All members that are held, of every state: this node first, then the others by id.
+    pub fn all(&self) -> impl Iterator<Item = &Member> {
+        std::iter::once(self.local()).chain(self.members())
+    }
+
+    /// The members that are present, alive or suspect: this node first, while it has not left, then the
+    /// others by id.
     pub fn present(&self) -> impl Iterator<Item = &Member> {
+        self.all().filter(|member| member.state.is_present())
+    }
+
+    /// How many there are of [`present`](Self::present).
+    pub fn present_count(&self) -> usize {
+        self.present().count()
+    }
+
+    /// The members that are present, without this node.
+    pub fn others(&self) -> impl Iterator<Item = &Member> {
         self.members().iter().filter(|member| member.state.is_present())
     }
 
-    /// How many members are present, this node included while it has not left.
-    pub fn present_count(&self) -> usize {
-        self.present().count() + usize::from(self.local().state.is_present())
+    /// The members of this name, of every state, this node included. Names need not be unique.
+    pub fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Member> {
+        self.all().filter(move |member| &*member.name == name)
     }
 
     /// The member of this id, if it is held; this node included.
@@ -83,7 +100,7 @@ impl Snapshot {
 
     /// All members that are so; none while this node is not isolated.
     pub fn unheard(&self) -> impl Iterator<Item = &Member> {
-        self.present().filter(|member| self.is_unheard(member.id))
+        self.others().filter(|member| self.is_unheard(member.id))
     }
 
     /// Why the member of this id is held dead; `None` if it is not, and of one that had left before
@@ -105,8 +122,6 @@ struct State {
     stats: Stats,
     /// Built when asked for, kept until the next change.
     snapshot: Option<Snapshot>,
-    /// `None` once the node was stopped.
-    events: Option<broadcast::Sender<Arc<Update>>>,
     driver: DriverCounters,
     /// What the transport had counted when the node was stopped.
     transport: Vec<(&'static str, u64)>,
@@ -118,6 +133,7 @@ pub(super) struct Progress {
     pub(super) joined: bool,
     pub(super) synced: bool,
     pub(super) present: usize,
+    pub(super) left: bool,
     pub(super) stopped: bool,
 }
 
@@ -125,6 +141,7 @@ pub(super) struct Progress {
 #[derive(Debug)]
 pub(super) struct Mirror {
     state: Mutex<State>,
+    events: Arc<Log<Arc<Update>>>,
     progress: watch::Sender<Progress>,
 }
 
@@ -142,11 +159,11 @@ impl Mirror {
             seq: 0,
             stats: Stats::default(),
             snapshot: None,
-            events: Some(broadcast::Sender::new(events_max)),
             driver: DriverCounters::default(),
             transport: Vec::new(),
         });
-        Self { state, progress: watch::Sender::default() }
+        let events = Arc::new(Log::new(events_max));
+        Self { state, events, progress: watch::Sender::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -185,14 +202,9 @@ impl Mirror {
     }
 
     /// The members and the events from there on, without a gap between them.
-    pub(super) fn subscribe(&self) -> (Snapshot, broadcast::Receiver<Arc<Update>>) {
+    pub(super) fn subscribe(&self) -> (Snapshot, Reader<Arc<Update>>) {
         let mut state = self.lock();
-        let events = match &state.events {
-            Some(events) => events.subscribe(),
-            // The node was stopped: a channel that has ended already.
-            None => broadcast::Sender::new(1).subscribe(),
-        };
-        (state.snapshot(), events)
+        (state.snapshot(), self.events.read_new())
     }
 
     /// Takes over what one batch of input has changed, and publishes its events. They are numbered
@@ -209,17 +221,15 @@ impl Mirror {
         let first = state.seq + 1;
         state.seq += batch.len() as u64;
         state.snapshot = None;
-        let Some(events) = state.events.clone() else { return batch.clear() };
         drop(state);
-        for (seq, event) in (first..).zip(batch.drain(..)) {
-            // Nobody may be listening; that is no error.
-            let _ = events.send(Arc::new(Update { seq, change: Change::Event(event) }));
-        }
+        let numbered = (first..).zip(batch.drain(..));
+        let update = |(seq, event)| Arc::new(Update { seq, change: Change::Event(event) });
+        self.events.push_all(numbered.map(update));
     }
 
     /// The node was stopped: subscribers get what is left, then the end.
     pub(super) fn close(&self) {
-        self.lock().events = None;
+        self.events.close();
         self.progress.send_modify(|progress| progress.stopped = true);
     }
 

@@ -1,10 +1,15 @@
 //! A stream of changes that begins with a snapshot and survives its own slowness.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
-use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+use futures_core::Stream;
 
+use super::blocking::{block_on, block_on_for};
+use super::log::{Next, Reader, RecvTimeoutError, TryRecvError};
 use super::mirror::{Mirror, Snapshot};
 use crate::event::Event;
 
@@ -34,7 +39,7 @@ pub enum Change {
 pub struct Subscription {
     mirror: Arc<Mirror>,
     start: Snapshot,
-    events: Receiver<Arc<Update>>,
+    events: Reader<Arc<Update>>,
     /// Events up to this number are known: they are in a snapshot.
     known: u64,
 }
@@ -58,37 +63,54 @@ impl Subscription {
 
     /// Waits for the next change; `None`: the node was stopped. Dropping the future loses nothing.
     pub async fn recv(&mut self) -> Option<Update> {
-        loop {
-            let received = self.events.recv().await;
-            match received {
-                Ok(update) => {
-                    if let Some(update) = self.on_event(&update) {
-                        return Some(update);
-                    }
-                }
-                Err(RecvError::Lagged(missed)) => return Some(self.resync(missed)),
-                Err(RecvError::Closed) => return None,
-            }
-        }
+        poll_fn(|context| self.poll_recv(context)).await
     }
 
     /// As [`recv`](Self::recv), blocking this thread.
     pub fn blocking_recv(&mut self) -> Option<Update> {
-        super::block_on(self.recv())
+        block_on(self.recv())
+    }
+
+    /// As [`blocking_recv`](Self::blocking_recv), for so long at most.
+    ///
+    /// # Errors
+    /// When nothing came in that time, or the node was stopped.
+    pub fn recv_timeout(&mut self, limit: Duration) -> Result<Update, RecvTimeoutError> {
+        let received = block_on_for(self.recv(), limit).ok_or(RecvTimeoutError::Timeout)?;
+        received.ok_or(RecvTimeoutError::Ended)
     }
 
     /// The next change if there is one already.
-    pub fn try_recv(&mut self) -> Option<Update> {
+    ///
+    /// # Errors
+    /// When there is none yet, or the node was stopped.
+    pub fn try_recv(&mut self) -> Result<Update, TryRecvError> {
         loop {
-            match self.events.try_recv() {
-                Ok(update) => {
-                    if let Some(update) = self.on_event(&update) {
-                        return Some(update);
+            let next = self.events.try_next()?;
+            if let Some(update) = self.on_next(next) {
+                return Ok(update);
+            }
+        }
+    }
+
+    fn poll_recv(&mut self, context: &mut Context<'_>) -> Poll<Option<Update>> {
+        loop {
+            match self.events.poll_next(context) {
+                Poll::Ready(Some(next)) => {
+                    if let Some(update) = self.on_next(next) {
+                        return Poll::Ready(Some(update));
                     }
                 }
-                Err(TryRecvError::Lagged(missed)) => return Some(self.resync(missed)),
-                Err(TryRecvError::Empty | TryRecvError::Closed) => return None,
+                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Pending => return Poll::Pending,
             }
+        }
+    }
+
+    fn on_next(&mut self, next: Next<Arc<Update>>) -> Option<Update> {
+        match next {
+            Next::Item(update) => self.on_event(&update),
+            Next::Missed(missed) => Some(self.resync(missed)),
         }
     }
 
@@ -108,6 +130,14 @@ impl Subscription {
         let snapshot = self.mirror.snapshot();
         self.known = snapshot.seq();
         Update { seq: snapshot.seq(), change: Change::Resync(snapshot) }
+    }
+}
+
+impl Stream for Subscription {
+    type Item = Update;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Update>> {
+        self.get_mut().poll_recv(context)
     }
 }
 
@@ -193,7 +223,7 @@ mod tests {
 
     /// A reader by the book. Returns whether there was a change to read.
     fn read(subscription: &mut Subscription, view: &mut BTreeMap<NodeId, Member>) -> bool {
-        let Some(update) = subscription.try_recv() else { return false };
+        let Ok(update) = subscription.try_recv() else { return false };
         match update.change {
             Change::Event(
                 Event::Joined(member)

@@ -85,7 +85,7 @@ async fn a_peer_that_has_its_acknowledgement_finds_the_message_taken() {
     let first = builder().start().await.unwrap();
     let second = joining(&first).name("at once").join_policy(JoinPolicy::Wait);
     let second = second.start().await.unwrap();
-    let mut events = first.subscribe();
+    let mut messages = first.messages();
     second.send_reliable(first.id(), "hello").await.unwrap();
-    assert!(events.try_recv().is_some(), "acknowledged before it can be read");
+    assert_eq!(&*messages.try_recv().unwrap().payload, b"hello", "acknowledged, so it is there");
 }

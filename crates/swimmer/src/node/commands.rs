@@ -6,10 +6,11 @@ use swim_membership::{Now, SavedState};
 use swim_proto::limits::{BROADCAST_BYTES_MAX, FRAME_BYTES_MAX};
 use swim_proto::{NodeId, RecordError, RecordFields};
 
+use super::offers::Sender;
 use super::output::SendId;
 use super::pack::Broadcast;
 use super::{Node, Pending};
-use crate::event::Notice;
+use crate::event::{Delivery, Message, Notice};
 
 /// Bytes of a user message's frame or datagram that are not its payload, rounded up.
 const USER_OVERHEAD: usize = 64;
@@ -124,7 +125,8 @@ impl Node {
         Ok(())
     }
 
-    /// Tells all members something by gossip: best effort, at most once each, in no order.
+    /// Tells all other members something by gossip: best effort, at most once each, in no order. This
+    /// node itself gets no event of it.
     ///
     /// # Errors
     /// When it is longer than 512 bytes, or this node has left.
@@ -147,7 +149,7 @@ impl Node {
         self.outbox.push_broadcast(broadcast, bytes);
     }
 
-    /// Sends one member a datagram: best effort.
+    /// Sends one member a datagram, best effort; to this node itself it is offered at once.
     ///
     /// # Errors
     /// When the member is not there, or the payload does not fit a datagram.
@@ -160,13 +162,19 @@ impl Node {
         let max = self.membership.config().datagram_bytes_max() - USER_OVERHEAD;
         check_length(payload, max)?;
         self.enter(now);
+        if self.is_own(to)? {
+            let message = self.own_message(Delivery::BestEffort, payload);
+            self.offer(Sender::Nobody, message);
+            return Ok(());
+        }
         let to = self.address_of(to)?;
         self.pending.push_back(Pending::User { to, payload: payload.into() });
         Ok(())
     }
 
     /// Sends one member a message over the reliable plane;
-    /// [`Completion::Sent`](super::Completion::Sent) says whether it was acknowledged.
+    /// [`Completion::Sent`](super::Completion::Sent) says what came of it. To this node itself it is
+    /// offered at once.
     ///
     /// # Errors
     /// When the member is not there, or the payload is longer than 65,472 bytes.
@@ -178,11 +186,26 @@ impl Node {
     ) -> Result<SendId, SendError> {
         check_length(payload, FRAME_BYTES_MAX - USER_OVERHEAD)?;
         self.enter(now);
-        let to = self.address_of(to)?;
         self.next_send += 1;
         let id = SendId(self.next_send);
+        if self.is_own(to)? {
+            let message = self.own_message(Delivery::Reliable, payload);
+            self.offer(Sender::Own(id), message);
+            return Ok(id);
+        }
+        let to = self.address_of(to)?;
         self.pending.push_back(Pending::UserExchange { id, to, payload: payload.into() });
         Ok(id)
+    }
+
+    /// Whether a message is for this node itself.
+    fn is_own(&self, id: NodeId) -> Result<bool, SendError> {
+        let own = id == self.membership.id();
+        if own && !self.is_running() { Err(SendError::NotRunning) } else { Ok(own) }
+    }
+
+    fn own_message(&self, delivery: Delivery, payload: &[u8]) -> Message {
+        Message { from: self.local(), delivery, payload: payload.into() }
     }
 
     fn address_of(&self, id: NodeId) -> Result<SocketAddr, SendError> {

@@ -10,10 +10,11 @@ use swim_proto::{
     RefusalReason, Reply, Request, Seq, ShortId, Versions,
 };
 
-use super::output::{Completion, ExchangeId, RequestId, SendId};
+use super::offers::Sender;
+use super::output::{Completion, ExchangeId, RequestId, SendId, SendOutcome};
 use super::round::{Comparison, Round};
 use super::{Node, Pending, Ready};
-use crate::event::{Delivery, Notice};
+use crate::event::Notice;
 
 /// More exchanges than this are never open; one more is not begun, and counted.
 pub(super) const OPEN_MAX: usize = 64;
@@ -99,8 +100,9 @@ impl Node {
             // It has not answered the last time yet.
             return None;
         }
-        let request = Request::Join { cluster: self.cluster.as_str() };
-        self.codec.begin_frame(&Frame::Request(request), FRAME_BYTES_MAX, &mut self.out).ok()?;
+        let cluster = self.cluster.clone();
+        let request = Request::Join { cluster: cluster.as_str() };
+        self.begin(&Frame::Request(request))?;
         let _ = self.push_part(Who::Local, FRAME_BYTES_MAX);
         self.finish_exchange(seed, Purpose::Join { seed }, self.exchange_deadline())
     }
@@ -112,18 +114,18 @@ impl Node {
         payload: &[u8],
     ) -> Option<Ready> {
         let request = Request::User { from: self.membership.short(), payload };
-        let ready = match self.begin(&Frame::Request(request)) {
-            Some(()) => self.finish_exchange(to, Purpose::User(id), self.exchange_deadline()),
-            None => None,
-        };
-        if ready.is_none() {
-            self.complete_send(id, false);
+        if self.begin(&Frame::Request(request)).is_none() {
+            self.on_exchange_not_begun(Purpose::User(id));
+            return None;
         }
-        ready
+        self.finish_exchange(to, Purpose::User(id), self.exchange_deadline())
     }
 
+    /// Begins a frame, if the codec has a form for it.
     pub(super) fn begin(&mut self, frame: &Frame<'_>) -> Option<()> {
-        self.codec.begin_frame(frame, FRAME_BYTES_MAX, &mut self.out).ok()
+        let begun = self.codec.begin_frame(frame, FRAME_BYTES_MAX, &mut self.out);
+        self.wire.messages_unsayable += u64::from(begun.is_err());
+        begun.ok()
     }
 
     pub(super) fn exchange_deadline(&self) -> Instant {
@@ -138,12 +140,24 @@ impl Node {
     ) -> Option<Ready> {
         if self.exchanges.len() >= OPEN_MAX {
             self.wire.exchanges_full += 1;
+            self.on_exchange_not_begun(purpose);
             return None;
         }
         self.codec.finish(&mut self.out);
         self.wire.exchanges += 1;
         let id = self.exchanges.begin(purpose);
         Some(Ready::Exchange { id, to, deadline })
+    }
+
+    /// Too many are open, or the codec has no form for the request: what it was for has failed.
+    fn on_exchange_not_begun(&mut self, purpose: Purpose) {
+        match purpose {
+            Purpose::User(id) => self.complete_send(id, SendOutcome::Unanswered),
+            Purpose::Sync(comparison) => self.on_sync_ended(&comparison, None),
+            Purpose::Records(round) => self.on_round_failed(&round),
+            // The seed is asked again, the probe and the leave go on by datagrams.
+            Purpose::Join { .. } | Purpose::Ping { .. } | Purpose::Leave { .. } => {}
+        }
     }
 
     /// A peer asks over the reliable plane. The answer, if there is one, comes by
@@ -183,7 +197,10 @@ impl Node {
                     self.reply(id, &Frame::Reply(Reply::Ack { seq }));
                 }
             }
-            Request::User { from: sender, payload } => self.on_user(id, sender, payload),
+            // The reply is put off until the application has taken it.
+            Request::User { from: sender, payload } => {
+                self.on_message(sender, Sender::Peer(id), payload);
+            }
             Request::Leave { seq, id: leaver, incarnation } => {
                 self.on_leave_request(from, id, seq, (leaver, incarnation));
             }
@@ -235,13 +252,7 @@ impl Node {
         self.reply(id, &Frame::Reply(Reply::Refusal { cluster: cluster.as_str(), reason }));
     }
 
-    fn on_user(&mut self, id: RequestId, sender: ShortId, payload: &[u8]) {
-        if self.on_message(sender, Delivery::Reliable, payload) {
-            self.reply(id, &Frame::Reply(Reply::Ack { seq: Seq(0) }));
-        }
-    }
-
-    fn reply(&mut self, id: RequestId, frame: &Frame<'_>) {
+    pub(super) fn reply(&mut self, id: RequestId, frame: &Frame<'_>) {
         if self.begin(frame).is_some() {
             self.finish_reply(id);
         }
@@ -305,7 +316,7 @@ impl Node {
     fn on_exchange_failed(&mut self, purpose: Purpose) {
         self.wire.exchanges_failed += 1;
         match purpose {
-            Purpose::User(id) => self.complete_send(id, false),
+            Purpose::User(id) => self.complete_send(id, SendOutcome::Unanswered),
             Purpose::Sync(comparison) => self.on_sync_ended(&comparison, None),
             Purpose::Records(round) => self.on_round_failed(&round),
             Purpose::Join { seed } => self.on_join_unanswered(seed),
@@ -319,8 +330,8 @@ impl Node {
         }
     }
 
-    fn complete_send(&mut self, id: SendId, delivered: bool) {
-        let completion = Completion::Sent { id, delivered };
+    pub(super) fn complete_send(&mut self, id: SendId, outcome: SendOutcome) {
+        let completion = Completion::Sent { id, outcome };
         self.pending.push_back(Pending::Completed(completion));
     }
 
@@ -347,7 +358,13 @@ impl Node {
             (Purpose::Leave { seq }, Reply::Refusal { reason: RefusalReason::NotRunning, .. }) => {
                 self.membership.handle_leave_refused(self.now, seq)
             }
-            (Purpose::User(id), Reply::Ack { .. }) => self.complete_send(id, true),
+            (Purpose::User(id), Reply::Ack { .. }) => self.complete_send(id, SendOutcome::Taken),
+            (Purpose::User(id), Reply::Refusal { reason: RefusalReason::NoReader, .. }) => {
+                self.complete_send(id, SendOutcome::NoReader);
+            }
+            (Purpose::User(id), Reply::Refusal { reason: RefusalReason::NoRoom, .. }) => {
+                self.complete_send(id, SendOutcome::NoRoom);
+            }
             (purpose, Reply::Refusal { .. }) => self.on_exchange_failed(purpose),
             (purpose, Reply::Entries { .. } | Reply::Ack { .. }) => {
                 self.wire.frames_malformed += 1;

@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 use swim_membership::{KnownBug, Lookup, Now, Source, Who};
 use swim_proto::{Datagram, DecodeError, Part, Parts, ShortId, Subject};
 
+use super::offers::Sender;
 use super::pack::{Broadcast, key_of};
 use super::{Node, Pending, member_of};
 use crate::Member;
-use crate::event::{Delivery, Event, Notice};
+use crate::event::{Delivery, Event, Message, Notice};
 
 impl Node {
     /// A datagram has come. Its bytes may be changed in place.
@@ -34,6 +35,8 @@ impl Node {
                     quiet,
                 );
                 self.collect(length);
+                // Who holds just what we hold has nothing to tell.
+                self.synced |= self.membership.agrees();
             }
             Err(error) => self.on_bad_datagram(from, error),
         }
@@ -42,7 +45,7 @@ impl Node {
 
     fn on_datagram(&mut self, from: SocketAddr, message: &Datagram<'_>) {
         if let Datagram::User { from: sender, payload } = *message {
-            self.on_message(sender, Delivery::BestEffort, payload);
+            self.on_message(sender, Sender::Nobody, payload);
         } else {
             self.membership.handle_datagram(self.now, from, message);
         }
@@ -106,16 +109,18 @@ impl Node {
         self.queue_broadcast(Broadcast { origin, key, payload: payload.into() });
     }
 
-    /// An application's message to this node. Returns whether it was taken.
-    pub(super) fn on_message(&mut self, from: ShortId, delivery: Delivery, payload: &[u8]) -> bool {
-        let sender = if self.is_running() { self.present_member(from) } else { None };
-        let Some(from) = sender else {
+    /// An application's message to this node alone.
+    pub(super) fn on_message(&mut self, from: ShortId, sender: Sender, payload: &[u8]) {
+        let member = if self.is_running() { self.present_member(from) } else { None };
+        let Some(from) = member else {
             self.wire.messages_from_strangers += 1;
-            return false;
+            return;
         };
-        let event = Event::Message { from, delivery, payload: payload.into() };
-        self.pending.push_back(Pending::Event(event));
-        true
+        let delivery = match sender {
+            Sender::Nobody => Delivery::BestEffort,
+            Sender::Peer(_) | Sender::Own(_) => Delivery::Reliable,
+        };
+        self.offer(sender, Message { from, delivery, payload: payload.into() });
     }
 
     fn present_member(&self, short: ShortId) -> Option<Member> {

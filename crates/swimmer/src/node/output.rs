@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use swim_membership::{Instant, SavedState};
 
-use crate::event::{Event, Notice};
+use crate::event::{Event, Message, Notice};
 
 /// Names one exchange that the node has asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -17,6 +17,44 @@ pub struct RequestId(pub u64);
 /// Names one reliable message that a user has sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SendId(pub u64);
+
+/// Names one message that was offered to the application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct OfferId(pub u64);
+
+/// What came of a message that was offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Taken {
+    /// The application has it, or will when it reads.
+    Taken,
+    /// Nobody reads messages.
+    NoReader,
+    /// Too many wait already.
+    NoRoom,
+}
+
+/// What came of a message that was sent reliably.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SendOutcome {
+    /// The member's application has taken it, or this node's own.
+    Taken,
+    /// Nobody reads messages there.
+    NoReader,
+    /// Too many wait there already.
+    NoRoom,
+    /// The member has not acknowledged it in time; it may have got it.
+    Unanswered,
+}
+
+impl From<Taken> for SendOutcome {
+    fn from(taken: Taken) -> Self {
+        match taken {
+            Taken::Taken => Self::Taken,
+            Taken::NoReader => Self::NoReader,
+            Taken::NoRoom => Self::NoRoom,
+        }
+    }
+}
 
 /// What a node wants done next. Bytes are lent until the next call.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,7 +77,8 @@ pub enum Output<'a> {
         /// When to give up.
         deadline: Instant,
     },
-    /// Answer this request. One without an answer by the next `Wait` gets none.
+    /// Answer this request. One without an answer by the next `Wait` gets none, unless a message was
+    /// offered meanwhile and is not answered for yet.
     Reply {
         /// The driver's number.
         id: RequestId,
@@ -48,6 +87,14 @@ pub enum Output<'a> {
     },
     /// Tell the user.
     Event(Event),
+    /// Offer this to the application, and call `handle_offered` with what came of it: its sender may
+    /// wait for that.
+    Message {
+        /// The number to hand back.
+        id: OfferId,
+        /// The message.
+        message: Message,
+    },
     /// Tell the operator.
     Notice(Notice),
     /// Write this in place of what was written before, and call `handle_persisted` with what comes
@@ -73,7 +120,7 @@ pub enum Completion {
     Sent {
         /// Which.
         id: SendId,
-        /// Whether the peer has acknowledged it.
-        delivered: bool,
+        /// What came of it.
+        outcome: SendOutcome,
     },
 }

@@ -100,8 +100,12 @@ pub struct WireCounters {
     pub exchanges_failed: u64,
     /// Exchanges not begun because too many were open.
     pub exchanges_full: u64,
+    /// Frames not made because the codec has no form for their message.
+    pub messages_unsayable: u64,
     /// Exchanges broken off because they took more than 2,048 rounds.
     pub rounds_full: u64,
+    /// Messages of peers not offered because 1,024 were not answered for yet.
+    pub offers_full: u64,
     /// Application messages and broadcasts from nodes that are not held. Dropped.
     pub messages_from_strangers: u64,
     /// Broadcasts that had been seen before.
@@ -127,7 +131,9 @@ impl WireCounters {
             exchanges,
             exchanges_failed,
             exchanges_full,
+            messages_unsayable,
             rounds_full,
+            offers_full,
             messages_from_strangers,
             broadcasts_seen,
         })
@@ -146,11 +152,25 @@ pub struct DriverCounters {
     pub resyncs: u64,
     /// Events that they have missed.
     pub events_missed: u64,
+    /// Messages to this node alone that nobody reads.
+    pub messages_no_reader: u64,
+    /// Those beyond what waits for readers: 1,024, of 16 MiB in all.
+    pub messages_no_room: u64,
+    /// Those that were taken, and whose readers went before they had read them.
+    pub messages_unread: u64,
 }
 
 impl DriverCounters {
     /// All of them with their names, which are those of the fields.
     pub fn named(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
-        named!(self, { datagrams_unsent, receives_failed, resyncs, events_missed })
+        named!(self, {
+            datagrams_unsent,
+            receives_failed,
+            resyncs,
+            events_missed,
+            messages_no_reader,
+            messages_no_room,
+            messages_unread,
+        })
     }
 }

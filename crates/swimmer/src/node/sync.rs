@@ -39,7 +39,11 @@ impl Node {
     pub(super) fn pack_sync(&mut self, comparison: Comparison) -> Option<Ready> {
         let mut buffer = [0; 8 * BUCKETS];
         let digests = BucketDigests::write(&self.membership.bucket_digests(), &mut buffer);
-        self.begin(&Frame::Request(Request::Sync { from: self.membership.id(), digests }))?;
+        let sync = Request::Sync { from: self.membership.id(), digests };
+        if self.begin(&Frame::Request(sync)).is_none() {
+            self.on_sync_unsayable(&comparison);
+            return None;
+        }
         let _ = self.push_part(Who::Local, FRAME_BYTES_MAX);
         let deadline = self.exchange_deadline();
         self.finish_exchange(comparison.to, Purpose::Sync(comparison), deadline)
@@ -53,7 +57,11 @@ impl Node {
         let (from, buckets) = (self.membership.id(), round.buckets);
         let told = loop {
             let pull = if more.is_none() { round.rest } else { None };
-            self.begin(&Frame::Request(Request::Records { from, buckets, pull }))?;
+            if self.begin(&Frame::Request(Request::Records { from, buckets, pull })).is_none() {
+                self.selected = selected;
+                self.on_sync_unsayable(&round.comparison);
+                return None;
+            }
             let told = self.push_head();
             match self.push_records(&selected) {
                 None => break told,
@@ -277,6 +285,12 @@ impl Node {
             _ => SyncEnd::InVain,
         };
         self.membership.handle_synced(self.now, comparison.ask, end);
+    }
+
+    /// The codec has no form for what would go on: that was all that can be compared.
+    fn on_sync_unsayable(&mut self, comparison: &Comparison) {
+        self.synced = true;
+        self.on_sync_ended(comparison, None);
     }
 
     pub(super) fn on_round_failed(&mut self, round: &Round) {
