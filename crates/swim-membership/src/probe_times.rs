@@ -30,7 +30,12 @@ impl ProbeTimes {
     /// than the base time-out.
     pub(crate) fn new(config: &Config, measured: Option<Duration>, excess: Duration) -> Self {
         let (period, base) = (config.period(), config.base_timeout() + excess);
-        let expected = measured.map_or(base, |measured| measured.min(base));
+        let Some(measured) = measured else {
+            // Nobody has answered yet, so that nothing says how long that takes. That is no reason to
+            // accuse the first member for one lost ping.
+            return Self { again: base / PINGS, direct: base, whole: period + excess * 2 };
+        };
+        let expected = measured.min(base);
         if config.adaptive_timeout() && excess.is_zero() {
             let again = expected.max(config.timeout_floor());
             let direct = (again * PINGS_ADAPTIVE).min(base);
@@ -62,7 +67,7 @@ mod tests {
     fn p4_a_ping_is_sent_again_when_an_answer_could_have_come() {
         assert_eq!(times(Profile::Lan, Some(2), 0), [83, 500, 1_000]);
         assert_eq!(times(Profile::Lan, Some(300), 0), [300, 500, 1_000]);
-        assert_eq!(times(Profile::Lan, None, 0), [500, 500, 1_000]);
+        assert_eq!(times(Profile::Lan, None, 0), [83, 500, 1_000]);
     }
 
     #[test]
@@ -75,6 +80,6 @@ mod tests {
     fn p4_the_adaptive_time_out_leaves_room_for_three_pings_and_two_ways() {
         assert_eq!(times(Profile::Fast, Some(2), 0), [50, 150, 500]);
         assert_eq!(times(Profile::Fast, Some(180), 0), [180, 500, 860]);
-        assert_eq!(times(Profile::Fast, None, 0), [500, 500, 1_000]);
+        assert_eq!(times(Profile::Fast, None, 0), [83, 500, 1_000]);
     }
 }
