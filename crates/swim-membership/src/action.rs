@@ -150,7 +150,7 @@ pub enum Action {
         /// Its address.
         seed: SocketAddr,
     },
-    /// A member answers by one plane only (E7).
+    /// A member answers by one plane only (E8).
     OnePlane {
         /// Who.
         id: NodeId,

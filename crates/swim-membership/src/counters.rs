@@ -28,7 +28,7 @@ pub struct Counters {
     pub sentences_held: u64,
     /// Members that did not answer an isolated node, beyond the 256 that it remembers (S5).
     pub unheard_full: u64,
-    /// Members that answer by one plane only, beyond the 256 that are watched (E7).
+    /// Members that answer by one plane only, beyond the 256 that are watched (E8).
     pub planes_full: u64,
     /// Times that this node stood still and let time be lost (S8).
     pub stalls: u64,

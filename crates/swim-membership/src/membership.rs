@@ -101,7 +101,7 @@ pub struct Membership {
     isolation: Isolation,
     /// For how long this node may be silent (S6).
     patience: Patience,
-    /// Which members answer by one plane only (E7).
+    /// Which members answer by one plane only (E8).
     planes: Planes,
     trips: RoundTrips,
     /// Whether they are too long for this configuration, and the user knows (P4).

@@ -1,5 +1,5 @@
 //! By which plane members answer: some networks let datagrams through and no streams, or the other way
-//! round (P6, E7).
+//! round (P6, E8).
 
 use alloc::collections::BTreeMap;
 use core::time::Duration;
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn e7_two_answers_in_a_row_by_one_plane_are_told_once_until_the_other_works_again() {
+    fn e8_two_answers_in_a_row_by_one_plane_are_told_once_until_the_other_works_again() {
         let (mut planes, ix) = (Planes::default(), member(7));
         assert_eq!(planes.on_reliable_ack(at(1), ix), Look::Nothing);
         assert!(!planes.is_only(ix, Plane::Reliable), "one may be chance");
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn e7_exchanges_that_fail_with_one_who_answers_datagrams_are_told() {
+    fn e8_exchanges_that_fail_with_one_who_answers_datagrams_are_told() {
         let (mut planes, ix) = (Planes::default(), member(7));
         planes.on_exchange_failed(at(1), ix);
         assert_eq!(planes.on_datagram(at(2), ix), Look::Nothing);
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn e7_where_no_member_answers_datagrams_one_stands_for_all() {
+    fn e8_where_no_member_answers_datagrams_one_stands_for_all() {
         let mut planes = Planes::default();
         let told: u32 = (0..20).fold(0, |told, n| {
             let look = planes.on_reliable_ack(at(n.into()), member(n));
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn e7_so_many_are_watched_and_no_more() {
+    fn e8_so_many_are_watched_and_no_more() {
         let mut planes = Planes::default();
         for n in 0..WATCHED_MAX as u32 {
             planes.on_exchange_failed(at(1), member(n));

@@ -170,7 +170,7 @@ pub enum Notice {
         /// How long an answer is waited for before others are asked, where round trips are short.
         base_timeout: Duration,
     },
-    /// A member answers by one plane only: a firewall, most likely, drops what goes by the other (E7).
+    /// A member answers by one plane only: a firewall, most likely, drops what goes by the other (E8).
     /// It is a full member all the same, which learns late of what gossip tells. Told again only after
     /// the other plane has worked meanwhile.
     OnePlane {

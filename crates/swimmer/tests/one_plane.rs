@@ -1,4 +1,4 @@
-//! Networks that let datagrams through and no streams, or the other way round (E7, L2).
+//! Networks that let datagrams through and no streams, or the other way round (E8, L2).
 
 #![allow(clippy::unwrap_used)]
 
@@ -59,7 +59,7 @@ fn troubles(events: &mut Subscription) -> Vec<Event> {
 }
 
 #[tokio::test]
-async fn e7_where_datagrams_are_lost_members_stay_are_told_of_and_leave() {
+async fn e8_where_datagrams_are_lost_members_stay_are_told_of_and_leave() {
     let first = start(1, None, lose_all).await;
     let second = start(2, Some(&first), lose_all).await;
     let third = start(3, Some(&first), lose_all).await;
@@ -83,7 +83,7 @@ async fn e7_where_datagrams_are_lost_members_stay_are_told_of_and_leave() {
 }
 
 #[tokio::test]
-async fn e7_who_gets_no_datagrams_meets_a_new_member_soon_and_is_not_isolated() {
+async fn e8_who_gets_no_datagrams_meets_a_new_member_soon_and_is_not_isolated() {
     let first = start(1, None, |_| {}).await;
     let deaf = start(2, Some(&first), |network| network.lose_on_receipt(1_000)).await;
     until("both see both", || all_see_all(&[first.node.clone(), deaf.node.clone()])).await;
@@ -103,7 +103,7 @@ async fn e7_who_gets_no_datagrams_meets_a_new_member_soon_and_is_not_isolated() 
 }
 
 #[tokio::test]
-async fn e7_where_streams_are_cut_members_stay_and_leave_by_datagrams() {
+async fn e8_where_streams_are_cut_members_stay_and_leave_by_datagrams() {
     let first = start(1, None, |_| {}).await;
     let second = start(2, Some(&first), |_| {}).await;
     until("both see both", || all_see_all(&[first.node.clone(), second.node.clone()])).await;

@@ -1,4 +1,4 @@
-//! Members that answer by one plane only (E7): the user learns of them, and news that datagrams would
+//! Members that answer by one plane only (E8): the user learns of them, and news that datagrams would
 //! carry goes over the other.
 
 use core::net::SocketAddr;

@@ -300,7 +300,7 @@ impl Node {
         self.on_exchange_unanswered(purpose);
     }
 
-    /// The reliable plane has not carried it (E7).
+    /// The reliable plane has not carried it (E8).
     fn on_exchange_unanswered(&mut self, purpose: Purpose) {
         let to = match &purpose {
             Purpose::Sync(comparison) => Some(comparison.to),
