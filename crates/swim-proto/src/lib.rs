@@ -24,6 +24,7 @@ mod later;
 pub mod limits;
 mod message;
 mod record;
+mod scope;
 
 pub use bincode_codec::BincodeCodec;
 pub use claim::{Claim, Incarnation, State};
@@ -35,3 +36,4 @@ pub use identity::{NodeId, ParseNodeIdError, Seq, ShortId, Subject, TinyId};
 pub use later::{LaterFields, LaterTag};
 pub use message::{Accusers, Datagram, Held, Part, RefusalReason, Reply, Request, StateNote};
 pub use record::{Record, RecordError, RecordFields, Versions};
+pub use scope::Scope;

@@ -254,6 +254,10 @@ impl<T: Transport> Transport for Faulty<T> {
         self.inner.max_datagram()
     }
 
+    fn reaches(&self, to: SocketAddr) -> bool {
+        self.inner.reaches(to)
+    }
+
     async fn send_to(&self, payload: &[u8], to: SocketAddr) -> io::Result<()> {
         if self.closing.is_closed() {
             return Err(closed());

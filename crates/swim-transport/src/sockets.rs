@@ -20,6 +20,11 @@ pub(crate) fn bind_pair(
     address: SocketAddr,
     config: &UdpTcpConfig,
 ) -> io::Result<(TcpListener, UdpSocket)> {
+    // An address of IPv4 in IPv6's clothes is one of IPv4; no socket of IPv6 alone can be bound to it.
+    let address = match address.ip().to_canonical() {
+        ip if ip == address.ip() => address,
+        ip => SocketAddr::new(ip, address.port()),
+    };
     let mut tries = if address.port() == 0 { PORT_TRIES } else { 1 };
     loop {
         match try_bind_pair(address, config) {
@@ -102,6 +107,15 @@ pub(crate) fn mapped(local: SocketAddr, to: SocketAddr) -> SocketAddr {
     }
 }
 
+/// Whether a socket that is bound to `local` sends datagrams to an address, and takes some from it.
+pub(crate) fn reaches(local: SocketAddr, to: SocketAddr) -> bool {
+    match (local, to.ip().to_canonical().is_ipv4()) {
+        (SocketAddr::V4(_), ipv4) => ipv4,
+        // As it was bound: a wildcard takes both.
+        (SocketAddr::V6(v6), ipv4) => v6.ip().is_unspecified() || !ipv4,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,6 +130,26 @@ mod tests {
         assert_eq!(plain(v6), v4);
         assert_eq!(mapped(address("[::]:1"), v4), v6);
         assert_eq!(mapped(address("0.0.0.0:1"), v4), v4);
+    }
+
+    #[test]
+    fn a_wildcard_of_ipv6_reaches_both_families_and_any_other_socket_its_own() {
+        let (v4, v6) = (address("10.1.2.3:7"), address("[2001:db8::1]:7"));
+        let reached = |local| [v4, v6].map(|to| reaches(address(local), to));
+        assert_eq!(reached("[::]:1"), [true, true]);
+        assert_eq!(reached("0.0.0.0:1"), [true, false]);
+        assert_eq!(reached("127.0.0.1:1"), [true, false]);
+        assert_eq!(reached("[::1]:1"), [false, true]);
+        assert!(reaches(address("0.0.0.0:1"), address("[::ffff:10.1.2.3]:7")));
+    }
+
+    #[tokio::test]
+    async fn an_ipv4_address_in_the_clothes_of_ipv6_is_listened_on_as_what_it_is() {
+        let asked = address("[::ffff:127.0.0.1]:0");
+        let (tcp, udp) = bind_pair(asked, &UdpTcpConfig::default()).unwrap();
+        for local in [tcp.local_addr().unwrap(), udp.local_addr().unwrap()] {
+            assert_eq!(local.ip(), address("127.0.0.1:1").ip());
+        }
     }
 
     #[test]

@@ -22,6 +22,12 @@ pub trait Transport: Send + Sync + 'static {
     /// length.
     fn max_datagram(&self) -> usize;
 
+    /// Whether datagrams to this address, and from it, can get through at all: a socket of IPv4 reaches
+    /// no address of IPv6. By itself it reaches all. Whom it does not reach is not asked to join.
+    fn reaches(&self, _to: SocketAddr) -> bool {
+        true
+    }
+
     /// Sends a datagram. That it was sent does not mean that it arrives. It does not wait for
     /// long, for whoever sends also has probes to answer: what finds no room soon is lost.
     ///

@@ -13,7 +13,7 @@ use crate::batch::Batch;
 use crate::closing::{Closing, closed};
 use crate::framing::{Framing, LengthPrefixed, read_frame};
 use crate::listener::Listener;
-use crate::sockets::{bind_pair, receive_buffer};
+use crate::sockets::{bind_pair, reaches, receive_buffer};
 use crate::transport::{Incoming, Transport};
 use crate::udp::{PAYLOAD_MAX, Udp};
 
@@ -205,6 +205,10 @@ impl<F: Framing> Transport for UdpTcp<F> {
 
     fn max_datagram(&self) -> usize {
         PAYLOAD_MAX
+    }
+
+    fn reaches(&self, to: SocketAddr) -> bool {
+        reaches(self.local_addr, to)
     }
 
     async fn send_to(&self, payload: &[u8], to: SocketAddr) -> io::Result<()> {

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -16,6 +17,9 @@ use crate::tags::Tag;
 
 /// The longest time that can be given: a day.
 const SECONDS_MAX: u64 = 24 * 3_600;
+
+/// How long a datagram may be allowed to be.
+const DATAGRAM_BYTES: RangeInclusive<usize> = 800..=65_507;
 
 /// What to print for events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -67,12 +71,18 @@ pub(crate) struct AgentArgs {
     /// Name of this node, for people, up to 128 bytes [default: none]
     #[arg(long, env = "SWIMMER_NAME", default_value = "", hide_default_value = true)]
     pub(crate) name: String,
-    /// Address at which the others reach this node, where that is not the one listened on
+    /// Address at which the others reach this node, where that is not the one listened on [default, for
+    /// a wildcard: this machine's on the route to a seed, else a private one, else a public one; followed
+    /// when it changes]
     #[arg(long, value_name = "ADDRESS", env = "SWIMMER_ADVERTISE", value_parser = address)]
     pub(crate) advertise: Option<SocketAddr>,
     /// Timing: lan, fast, local or wan
     #[arg(long, env = "SWIMMER_PROFILE", default_value = "lan")]
     pub(crate) profile: Profile,
+    /// The longest datagram that this node sends, without the headers of UDP and IP, 800 to 65507; where
+    /// a path loses packets of more than 1280 bytes (a VPN), 1232 [default: 1400]
+    #[arg(long, value_name = "BYTES", env = "SWIMMER_DATAGRAM_BYTES", value_parser = datagram_bytes)]
+    pub(crate) datagram_bytes: Option<usize>,
     /// Pauses of this node of up to so long are no reason to declare it dead: garbage collection, a
     /// machine that is moved; the others wait for up to 12 s, 19 s in large clusters [default: the
     /// pauses that it measures]
@@ -98,7 +108,22 @@ pub(crate) struct AgentArgs {
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {
+    if text.contains('%') {
+        return Err(
+            "a zone ('%') means something on this machine only, so that the others cannot be told \
+                    the address; give one that needs no zone"
+                .into(),
+        );
+    }
     text.parse().map_err(|_| "an address is IP:PORT, as in 127.0.0.1:2552 or [::1]:2552".into())
+}
+
+fn datagram_bytes(text: &str) -> Result<usize, String> {
+    let bytes = text.parse().ok().filter(|bytes| DATAGRAM_BYTES.contains(bytes));
+    bytes.ok_or_else(|| {
+        let (min, max) = DATAGRAM_BYTES.into_inner();
+        format!("a datagram has {min} to {max} bytes: the longest record has to fit one, and UDP carries no more")
+    })
 }
 
 impl AgentArgs {
@@ -134,12 +159,6 @@ impl AgentArgs {
     /// How long the join may take, if there is a limit.
     pub(crate) fn join_timeout(&self) -> Option<Duration> {
         self.join_timeout.map(Duration::from_secs)
-    }
-
-    /// Whether the start waits for the seeds' names: the route to the first says which address of
-    /// this machine the others reach.
-    pub(crate) fn resolves_first(&self) -> bool {
-        self.listen.ip().is_unspecified() && self.advertise.is_none() && !self.seeds.is_empty()
     }
 }
 

@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) struct Narrator {
     start: String,
     cluster: String,
-    /// As given, but for this node's own address.
+    /// As given, without this node's own address and those that its socket does not reach.
     seeds: Vec<String>,
     notices: Notices,
 }
@@ -28,7 +28,9 @@ impl Narrator {
     pub(crate) fn new(cluster: &Cluster, args: &AgentArgs) -> Self {
         let own = [cluster.local().address, cluster.local_addr()];
         let is_own = |seed: &str| seed.parse().is_ok_and(|seed: SocketAddr| own.contains(&seed));
-        let seeds = args.seeds.iter().filter(|seed| !is_own(seed)).cloned().collect();
+        let listen = cluster.local_addr();
+        let tried = |seed: &&String| !is_own(seed) && is_tried(listen, seed);
+        let seeds = args.seeds.iter().filter(tried).cloned().collect();
         Self {
             start: start_line(cluster, args),
             cluster: args.cluster.clone(),
@@ -62,15 +64,29 @@ impl Narrator {
     }
 }
 
+/// Whether a socket that listens here can try this seed. A name may have an address of either family.
+fn is_tried(listen: SocketAddr, seed: &str) -> bool {
+    let both = listen.is_ipv6() && listen.ip().is_unspecified();
+    let same = |seed: SocketAddr| seed.ip().to_canonical().is_ipv4() == listen.is_ipv4();
+    both || seed.parse().map_or(true, same)
+}
+
 fn start_line(cluster: &Cluster, args: &AgentArgs) -> String {
     let local = cluster.local();
     let name = if local.name.is_empty() { "-" } else { &local.name };
     let how = match cluster.advertised_by() {
         AdvertisedBy::Given => " (as given)",
         AdvertisedBy::Listen => "",
-        AdvertisedBy::RouteToSeed => " (this machine's on the route to the first seed)",
-        AdvertisedBy::FirstAddress => " (this machine's first that is not loopback)",
-        AdvertisedBy::Loopback => " (this machine has only loopback)",
+        AdvertisedBy::RouteToSeed => " (this machine's on the route to a seed)",
+        AdvertisedBy::Seed => " (this machine's, as a seed has it)",
+        AdvertisedBy::LoopbackSeeds => {
+            " (loopback, as all seeds are: only this machine reaches it)"
+        }
+        AdvertisedBy::Private => " (a private address of this machine)",
+        AdvertisedBy::Public => " (a public address of this machine, which has no private one)",
+        AdvertisedBy::LinkLocal => " (link-local: this machine has no other)",
+        AdvertisedBy::Loopback => " (this machine has only loopback: no other reaches it)",
+        _ => "",
     };
     format!(
         "swimmer {} id {} name {name} cluster {} address {}{how} preset {}",
@@ -104,6 +120,12 @@ fn describe(notice: &Notice, own: &str) -> String {
         }
         Notice::SeedUnresolved { seed, error } => {
             format!("cannot resolve the seed {seed}: {error}; trying again")
+        }
+        Notice::SeedUnreachable { seed, listen } => {
+            let (its, ours) = if listen.is_ipv4() { ("IPv6", "IPv4") } else { ("IPv4", "IPv6") };
+            format!(
+                "the seed {seed} is {its}, and this node listens at {listen}, which is {ours}; not tried"
+            )
         }
         Notice::SeedUnanswered { seed } => format!("{seed} does not answer; trying again"),
         Notice::NotPersisted { error } => {

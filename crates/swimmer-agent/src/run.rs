@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use swimmer::{Cluster, Config, RecordError, StartError};
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use crate::args::AgentArgs;
 use crate::feed::Feed;
@@ -18,8 +18,6 @@ use crate::report::{complain, complain_of_usage, tell, tell_lines};
 use crate::signals::{INTERRUPTED, Signals, StatisticsSignal};
 use crate::tags;
 
-/// A start that takes longer is explained.
-const SLOW: Duration = Duration::from_secs(1);
 /// How long stopping may take, beside the leave.
 const STOP_MAX: Duration = Duration::from_millis(500);
 /// How long the last words may take on each output.
@@ -44,15 +42,11 @@ async fn run(args: AgentArgs) -> ExitCode {
         Ok(signals) => signals,
         Err(error) => return fail(&error.to_string()),
     };
-    let slow = args.resolves_first().then(|| tokio::spawn(say_if_slow()));
     let started = tokio::select! {
         // Nobody knows this node yet: there is nothing to leave.
         _ = signals.next() => return ExitCode::SUCCESS,
         started = start(&args) => started,
     };
-    if let Some(slow) = slow {
-        slow.abort();
-    }
     let cluster = match started {
         Ok(cluster) => cluster,
         Err(error) => return refuse(&error),
@@ -88,13 +82,6 @@ async fn run(args: AgentArgs) -> ExitCode {
     }
 }
 
-/// Only name servers can make a start slow.
-async fn say_if_slow() {
-    sleep(SLOW).await;
-    tell("resolving the seeds, to find the address at which the others reach this node".into())
-        .await;
-}
-
 /// Waits until the time for the join is over, and says so.
 async fn join_failed(cluster: &Cluster, limit: Option<Duration>) -> String {
     let Some(limit) = limit else { return pending().await };
@@ -120,6 +107,17 @@ async fn say_statistics(cluster: Cluster, mut asked: StatisticsSignal) {
     }
 }
 
+/// The preset, and what is set beside it.
+fn config(args: &AgentArgs) -> Result<Config, StartError> {
+    let config = Config::builder(args.profile).leave_timeout(args.leave_timeout());
+    let config = match args.datagram_bytes {
+        Some(bytes) => config.datagram_bytes_max(bytes),
+        None => config,
+    };
+    // The command line takes no values that make none.
+    config.build().map_err(|error| StartError::System(io::Error::other(error.to_string())))
+}
+
 async fn start(args: &AgentArgs) -> Result<Cluster, StartError> {
     let mut builder = Cluster::builder(&args.cluster)
         .data_dir(&args.data_dir)
@@ -127,7 +125,7 @@ async fn start(args: &AgentArgs) -> Result<Cluster, StartError> {
         .seeds(&args.seeds)
         .name(&args.name)
         .metadata(tags::to_metadata(&args.tags))
-        .config(Config::preset(args.profile).with_leave_timeout(args.leave_timeout()));
+        .config(config(args)?);
     if let Some(longest) = args.expects_pauses() {
         builder = builder.expects_pauses(longest);
     }
@@ -146,9 +144,11 @@ fn refuse(error: &StartError) -> ExitCode {
         StartError::Record(RecordError::MetadataTooLong(length)) => {
             complain_of_usage(&format!("the tags take {length} bytes; 512 bytes is the most"))
         }
-        StartError::ClusterName(_) | StartError::Record(_) | StartError::Seed(_) => {
-            complain_of_usage(&error.to_string())
-        }
+        StartError::ClusterName(_)
+        | StartError::Record(_)
+        | StartError::Seed(_)
+        | StartError::Zone(_)
+        | StartError::Family { .. } => complain_of_usage(&error.to_string()),
         _ => fail(&error.to_string()),
     }
 }

@@ -162,13 +162,18 @@ fn of_a_wildcard_it_says_which_address_is_told_to_others_and_why() {
     let seeds = [&*first.address()];
     let second = Agent::start_at("0.0.0.0:0", &folder.path().join("2"), &seeds, &[]);
     assert!(second.address().starts_with("127.0.0.1:"), "{}", second.start_line());
-    assert!(second.start_line().contains("(this machine's on the route to the first seed)"));
+    assert!(second.start_line().contains("(loopback, as all seeds are"));
     assert!(first.until_out("joined").contains(&second.address()));
 
     let third = Agent::start_at("0.0.0.0:0", &folder.path().join("3"), &[], &[]);
     let line = third.start_line();
     assert!(!third.address().starts_with("0.0.0.0"), "{line}");
-    let why = if third.address().starts_with("127.") { "only loopback" } else { "not loopback" };
+    let whys = [
+        ("127.", "(this machine has only loopback"),
+        ("169.254.", "(link-local"),
+        ("", " address of this machine"),
+    ];
+    let (_, why) = whys.iter().find(|(begins, _)| third.address().starts_with(begins)).unwrap();
     assert!(line.contains(why), "{line}");
 
     let fourth = Agent::start_at(

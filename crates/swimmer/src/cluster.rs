@@ -8,6 +8,7 @@ mod data_folder;
 mod driver;
 mod joining;
 mod log;
+mod machine;
 mod messages;
 mod mirror;
 mod notices;
@@ -43,6 +44,7 @@ use driver::Command;
 use messages::Inbox;
 use mirror::{Mirror, Progress};
 use notices::NoticeBoard;
+use seeds::{SeedError, Seeds};
 
 /// A running node, and the cluster as it sees it.
 ///
@@ -143,10 +145,26 @@ pub enum CommandError {
     /// A seed is no `host:port`.
     #[error("the seed {0:?} is no host:port")]
     Seed(String),
+    /// A seed has a zone.
+    #[error("the seed {0:?} has a zone: {ZONES}")]
+    Zone(String),
     /// No seed has taken this node in within the time that [`JoinPolicy::Fail`] gives, or it has left
     /// or leaves. It runs on, without seeds.
     #[error("no seed has taken this node in")]
     NotJoined,
+}
+
+/// Why no address may have a zone.
+const ZONES: &str = "an address with a zone ('%') means something on this machine only, so that the other \
+                     members cannot be told it; give one that needs none";
+
+impl From<SeedError> for CommandError {
+    fn from(error: SeedError) -> Self {
+        match error {
+            SeedError::NoHostPort(seed) => Self::Seed(seed),
+            SeedError::Zone(seed) => Self::Zone(seed),
+        }
+    }
 }
 
 impl Cluster {
@@ -315,7 +333,7 @@ impl Cluster {
         policy: JoinPolicy,
         seeds: impl IntoIterator<Item = impl Into<String>>,
     ) -> Result<(), CommandError> {
-        let seeds = seeds::parse(seeds).map_err(CommandError::Seed)?;
+        let seeds = Seeds::parse(seeds)?;
         self.command(|done| Command::Join { seeds, policy, done }).await
     }
 

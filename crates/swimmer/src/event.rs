@@ -146,6 +146,14 @@ pub enum Notice {
         /// Why.
         error: String,
     },
+    /// A seed is of a family of addresses, IPv4 or IPv6, that a node which listens here does not reach.
+    /// It is not tried: datagrams would not arrive.
+    SeedUnreachable {
+        /// The seed, as given.
+        seed: String,
+        /// Where this node listens.
+        listen: SocketAddr,
+    },
     /// A seed does not answer. It is tried again.
     SeedUnanswered {
         /// The seed's address.

@@ -149,6 +149,57 @@ async fn j1_a_seed_that_does_not_answer_is_told_once() {
 }
 
 #[tokio::test]
+async fn j1_an_address_is_tried_at_once_beside_a_name_that_is_not_known() {
+    let first = start(&[]).await;
+    let seeds = ["no-such-host.invalid:7".to_owned(), first.local_addr().to_string()];
+    let joins = builder().seeds(seeds).join_policy(JoinPolicy::Wait).start();
+    assert_eq!(soon("the join", joins).await.unwrap().members().present_count(), 2);
+}
+
+#[tokio::test]
+async fn j1_a_node_with_a_name_that_is_not_known_has_not_joined_because_it_is_its_own_seed() {
+    let free = start(&[]).await;
+    free.shutdown().await;
+    let own = free.local_addr();
+    let seeds = [own.to_string(), "no-such-host.invalid:7".to_owned()];
+    let node = builder().listen(own).seeds(seeds).start().await.unwrap();
+    assert!(is_pending(node.joined()).await, "another seed may be found");
+}
+
+#[tokio::test]
+async fn j1_a_seed_that_the_socket_does_not_reach_is_told_and_not_tried() {
+    let node = builder().seeds(["[::1]:7"]).start().await.unwrap();
+    let listen = node.local_addr();
+    let said = soon("the notice", node.notices().recv()).await;
+    assert_eq!(said, Some(Notice::SeedUnreachable { seed: "[::1]:7".into(), listen }));
+    assert!(is_pending(node.joined()).await && node.stats().wire.exchanges == 0);
+}
+
+#[tokio::test]
+async fn a_start_with_an_address_of_another_family_or_with_a_zone_is_an_error() {
+    let advertise = |advertise: &str| builder().advertise(advertise.parse().unwrap()).start();
+    let error = advertise("[2001:db8::1]:7").await;
+    assert!(matches!(error, Err(StartError::Family { .. })), "{error:?}");
+    assert!(advertise("[::ffff:127.0.0.1]:7").await.is_ok(), "IPv4 in the clothes of IPv6");
+    for zoned in ["[fe80::1%1]:7", "[fe80::1]:7"] {
+        let error = advertise(zoned).await;
+        assert!(matches!(error, Err(StartError::Zone(_))), "{error:?}");
+        let error = builder().listen(zoned.parse().unwrap()).start().await;
+        assert!(matches!(error, Err(StartError::Zone(_))), "{error:?}");
+    }
+    let error = builder().seeds(["[fe80::1%eth0]:7"]).start().await;
+    assert!(matches!(error, Err(StartError::Zone(_))), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_node_that_listens_on_a_mapped_address_is_a_node_of_ipv4() {
+    let node = builder().listen("[::ffff:127.0.0.1]:0".parse().unwrap()).start().await.unwrap();
+    assert!(node.local_addr().is_ipv4());
+    let other = builder().seeds([node.local_addr().to_string()]).join_policy(JoinPolicy::Wait);
+    assert_eq!(soon("the join", other.start()).await.unwrap().members().present_count(), 2);
+}
+
+#[tokio::test]
 async fn j1_seeds_that_cannot_be_resolved_are_waited_for() {
     let node = builder().seeds(["no-such-host.invalid:7"]).start().await.unwrap();
     let mut notices = node.notices();

@@ -1,61 +1,224 @@
 //! Which address to tell others, when the one that is listened on is a wildcard.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// How the advertised address was found.
+use swim_proto::Scope;
+
+use super::machine::{Machine, source_towards};
+
+/// How the advertised address was found. Of a wildcard the first of these that there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum AdvertisedBy {
     /// The user gave it.
     Given,
     /// It is the one that is listened on.
     Listen,
-    /// It is this machine's on the route to the first seed.
+    /// It is this machine's on the route to a seed on another machine.
     RouteToSeed,
-    /// It is the first of this machine that is not loopback.
-    FirstAddress,
-    /// This machine has no other than loopback.
+    /// It is this machine's, and one of the seeds has it.
+    Seed,
+    /// It is loopback, because all seeds are at other ports of loopback.
+    LoopbackSeeds,
+    /// It is this machine's first private one; before others one at which a default route begins.
+    Private,
+    /// It is this machine's first that is neither private nor good for its link or itself alone;
+    /// before others one at which a default route begins.
+    Public,
+    /// It is link-local: this machine has no other than that and loopback.
+    LinkLocal,
+    /// It is loopback: this machine has no other.
     Loopback,
 }
 
-/// The address to advertise for a socket at `listen`.
-pub(super) fn advertised(
-    listen: SocketAddr,
-    given: Option<SocketAddr>,
-    first_seed: Option<SocketAddr>,
-) -> (SocketAddr, AdvertisedBy) {
-    if let Some(mut given) = given {
-        if given.port() == 0 {
-            given.set_port(listen.port());
+/// Finds the address to advertise for a socket at a wildcard.
+pub(super) struct Choice<'a> {
+    pub(super) listen: SocketAddr,
+    pub(super) machine: &'a Machine,
+    /// The seeds, as far as they are known.
+    pub(super) seeds: Vec<SocketAddr>,
+    /// Whether there are no others.
+    pub(super) are_all: bool,
+}
+
+impl Choice<'_> {
+    /// The address, and how it was found.
+    pub(super) fn advertised(&self) -> (SocketAddr, AdvertisedBy) {
+        let (ip, by) = self.by_seeds().unwrap_or_else(|| self.by_machine());
+        (SocketAddr::new(ip, self.listen.port()), by)
+    }
+
+    /// Whether the seeds that are not known yet could say more than is known: there is more than one
+    /// address to choose from, and no seed has chosen.
+    pub(super) fn is_open(&self) -> bool {
+        let wide = self.candidates().filter(|&ip| Scope::of(ip) == Scope::Wide);
+        !self.are_all && self.by_seeds().is_none() && wide.count() > 1
+    }
+
+    fn by_seeds(&self) -> Option<(IpAddr, AdvertisedBy)> {
+        let elsewhere = self.seeds.iter().filter(|seed| !self.machine.has(seed.ip()));
+        let mut routes = elsewhere.filter_map(|&seed| source_towards(seed));
+        if let Some(ip) = routes.find(|&ip| self.is_usable(ip) && Scope::of(ip) != Scope::Host) {
+            return Some((ip, AdvertisedBy::RouteToSeed));
         }
-        return (given, AdvertisedBy::Given);
+        let mut own = self.seeds.iter().map(SocketAddr::ip).filter(|&ip| self.machine.has(ip));
+        if let Some(ip) = own.find(|&ip| self.is_usable(ip) && Scope::of(ip) == Scope::Wide) {
+            return Some((ip, AdvertisedBy::Seed));
+        }
+        let other_port = |seed: &SocketAddr| seed.port() != self.listen.port();
+        let local = |seed: &SocketAddr| Scope::of(seed.ip()) == Scope::Host && other_port(seed);
+        let all_local = self.are_all && self.seeds.iter().all(local);
+        let first = self.seeds.first().filter(|seed| all_local && self.is_usable(seed.ip()));
+        first.map(|seed| (loopback(seed.ip()), AdvertisedBy::LoopbackSeeds))
     }
-    if !listen.ip().is_unspecified() {
-        return (listen, AdvertisedBy::Listen);
+
+    fn by_machine(&self) -> (IpAddr, AdvertisedBy) {
+        let find = |wanted: &dyn Fn(IpAddr) -> bool| self.candidates().find(|&ip| wanted(ip));
+        let is_wide = |ip| Scope::of(ip) == Scope::Wide;
+        let ours = if self.listen.is_ipv4() {
+            Ipv4Addr::LOCALHOST.into()
+        } else {
+            Ipv6Addr::LOCALHOST.into()
+        };
+        find(&is_private)
+            .map(|ip| (ip, AdvertisedBy::Private))
+            .or_else(|| find(&is_wide).map(|ip| (ip, AdvertisedBy::Public)))
+            .or_else(|| {
+                let link = find(&|ip| Scope::of(ip) == Scope::Link);
+                link.map(|ip| (ip, AdvertisedBy::LinkLocal))
+            })
+            .unwrap_or((ours, AdvertisedBy::Loopback))
     }
-    let found = |ip: IpAddr, by| (SocketAddr::new(ip, listen.port()), by);
-    if let Some(ip) = first_seed.and_then(source_towards) {
-        return found(ip, AdvertisedBy::RouteToSeed);
+
+    /// The addresses of this machine that this socket listens on, in the order in which they are
+    /// preferred: default routes first, IPv4 before IPv6.
+    fn candidates(&self) -> impl Iterator<Item = IpAddr> {
+        let mut all: Vec<IpAddr> = self.machine.default_routes.clone();
+        all.extend(&self.machine.addresses);
+        all.retain(|&ip| self.is_usable(ip));
+        all.sort_by_key(IpAddr::is_ipv6);
+        let mut seen = Vec::new();
+        all.retain(|ip| {
+            let new = !seen.contains(ip);
+            seen.push(*ip);
+            new
+        });
+        all.into_iter()
     }
-    // Addresses kept for documentation: nothing is sent, the system only says whence it would be.
-    let outside: [IpAddr; 2] =
-        [Ipv4Addr::new(192, 0, 2, 1).into(), Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into()];
-    let ours = outside.into_iter().filter(|ip| ip.is_ipv4() || listen.is_ipv6());
-    let ours = ours.filter_map(|ip| source_towards(SocketAddr::new(ip, 9)));
-    match ours.into_iter().find(|ip| !ip.is_loopback()) {
-        Some(ip) => found(ip, AdvertisedBy::FirstAddress),
-        None if listen.is_ipv4() => found(Ipv4Addr::LOCALHOST.into(), AdvertisedBy::Loopback),
-        None => found(Ipv6Addr::LOCALHOST.into(), AdvertisedBy::Loopback),
+
+    /// Whether the socket listens on this address of this machine.
+    fn is_usable(&self, ip: IpAddr) -> bool {
+        ip.is_ipv4() || self.listen.is_ipv6()
     }
 }
 
-/// This machine's address on the route to `to`. Connecting a datagram socket sends nothing.
-fn source_towards(to: SocketAddr) -> Option<IpAddr> {
-    let any: IpAddr = match to {
-        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-    };
-    let socket = UdpSocket::bind((any, 0)).ok()?;
-    socket.connect(to).ok()?;
-    let ip = socket.local_addr().ok()?.ip();
-    (!ip.is_unspecified()).then_some(ip)
+fn loopback(like: IpAddr) -> IpAddr {
+    if like.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() }
+}
+
+/// RFC 1918, RFC 4193 and the shared space of RFC 6598, which is as little routed outside.
+fn is_private(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => {
+            let [a, b, ..] = ip.octets();
+            ip.is_private() || (a == 100 && (64..128).contains(&b))
+        }
+        IpAddr::V6(ip) => ip.is_unique_local(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ips(texts: &[&str]) -> Vec<IpAddr> {
+        texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    /// What is chosen by a node at this wildcard, on a machine with these addresses of which a default
+    /// route begins at some, with these seeds, all known.
+    fn chosen(
+        listen: &str,
+        addresses: &[&str],
+        routes: &[&str],
+        seeds: &[&str],
+    ) -> (String, AdvertisedBy) {
+        let machine = Machine { addresses: ips(addresses), default_routes: ips(routes) };
+        let seeds = seeds.iter().map(|seed| seed.parse().unwrap()).collect();
+        let listen = listen.parse().unwrap();
+        let choice = Choice { listen, machine: &machine, seeds, are_all: true };
+        let (address, by) = choice.advertised();
+        assert_eq!(address.port(), listen.port());
+        (address.ip().to_string(), by)
+    }
+
+    #[test]
+    fn a_machine_without_a_default_route_has_more_than_loopback() {
+        let addresses = &["127.0.0.1", "10.81.0.1"];
+        let found = chosen("0.0.0.0:7", addresses, &[], &[]);
+        assert_eq!(found, ("10.81.0.1".into(), AdvertisedBy::Private));
+        let found = chosen("[::]:7", addresses, &[], &[]);
+        assert_eq!(found, ("10.81.0.1".into(), AdvertisedBy::Private));
+    }
+
+    #[test]
+    fn private_goes_before_public_and_public_before_what_leads_no_further_than_the_link() {
+        let all = &["127.0.0.1", "169.254.1.1", "198.51.100.7", "172.17.0.1", "10.0.0.1"];
+        for (addresses, routes, ip, by) in [
+            (&all[..], &[][..], "172.17.0.1", AdvertisedBy::Private),
+            (all, &["10.0.0.1"], "10.0.0.1", AdvertisedBy::Private),
+            (&all[..3], &[], "198.51.100.7", AdvertisedBy::Public),
+            (&all[..2], &[], "169.254.1.1", AdvertisedBy::LinkLocal),
+            (&all[..1], &[], "127.0.0.1", AdvertisedBy::Loopback),
+            (&["100.64.0.9"], &[], "100.64.0.9", AdvertisedBy::Private),
+        ] {
+            assert_eq!(chosen("0.0.0.0:7", addresses, routes, &[]), (ip.into(), by));
+        }
+    }
+
+    #[test]
+    fn a_socket_of_ipv4_takes_no_address_of_ipv6_and_a_wildcard_of_ipv6_prefers_ipv4() {
+        let addresses = &["::1", "2001:db8::7", "fd00::7", "127.0.0.1", "10.0.0.1"];
+        let found = chosen("0.0.0.0:7", addresses, &["2001:db8::7"], &[]);
+        assert_eq!(found, ("10.0.0.1".into(), AdvertisedBy::Private));
+        let found = chosen("[::]:7", &addresses[..3], &["2001:db8::7"], &[]);
+        assert_eq!(found, ("fd00::7".into(), AdvertisedBy::Private));
+        let found = chosen("[::]:7", &["::1"], &[], &[]);
+        assert_eq!(found, ("::1".into(), AdvertisedBy::Loopback));
+    }
+
+    #[test]
+    fn seeds_on_this_machine_do_not_make_it_advertise_loopback() {
+        let addresses = &["127.0.0.1", "10.0.0.1", "10.9.0.1"];
+        // Where a name of the own host comes first, or is the only one.
+        for seeds in [&["127.0.0.1:7"][..], &["127.0.1.1:7", "10.9.0.1:7"], &["[::1]:7"]] {
+            let (ip, by) = chosen("0.0.0.0:7", addresses, &[], seeds);
+            assert_ne!(ip, "127.0.0.1", "{seeds:?}");
+            let by_seed = ip == "10.9.0.1" && by == AdvertisedBy::Seed;
+            assert!(by_seed || by == AdvertisedBy::Private, "{ip} {by:?}");
+        }
+    }
+
+    #[test]
+    fn a_cluster_of_which_all_seeds_are_on_loopback_is_one_of_this_machine() {
+        let addresses = &["127.0.0.1", "10.0.0.1"];
+        let found = chosen("0.0.0.0:8", addresses, &[], &["127.0.0.1:7", "127.0.0.1:9"]);
+        assert_eq!(found, ("127.0.0.1".into(), AdvertisedBy::LoopbackSeeds));
+        let (ip, _) = chosen("0.0.0.0:8", addresses, &[], &["127.0.0.1:7", "127.0.0.1:8"]);
+        assert_eq!(ip, "10.0.0.1", "the same list on all machines");
+    }
+
+    #[test]
+    fn names_are_of_use_only_where_there_is_a_choice() {
+        let machine =
+            |addresses: &[&str]| Machine { addresses: ips(addresses), default_routes: Vec::new() };
+        let is_open = |machine: &Machine, listen: &str| {
+            let listen = listen.parse().unwrap();
+            Choice { listen, machine, seeds: Vec::new(), are_all: false }.is_open()
+        };
+        assert!(!is_open(&machine(&["127.0.0.1", "10.0.0.1"]), "0.0.0.0:7"));
+        assert!(!is_open(&machine(&["127.0.0.1", "10.0.0.1", "fd00::1"]), "0.0.0.0:7"));
+        assert!(is_open(&machine(&["127.0.0.1", "10.0.0.1", "fd00::1"]), "[::]:7"));
+        assert!(is_open(&machine(&["10.0.0.1", "10.1.0.1"]), "0.0.0.0:7"));
+    }
 }

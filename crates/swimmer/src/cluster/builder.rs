@@ -9,21 +9,28 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use swim_membership::{Config, Instant, Profile};
+use swim_membership::{Config, Instant as NodeTime, Profile};
 use swim_proto::{
     ClusterName, ClusterNameError, Codec, NodeId, RecordError, RecordFields, Versions,
 };
 use swim_transport::{Transport, UdpTcp};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, timeout_at};
 
+use super::advertise::{AdvertisedBy, Choice};
 use super::data_folder::{DataFolder, DataFolderError, new_id};
 use super::driver::{COMMANDS_MAX, Driver};
 use super::joining::JoinPolicy;
+use super::machine::Machine;
 use super::messages::Inbox;
 use super::mirror::Mirror;
 use super::notices::NoticeBoard;
-use super::{Cluster, CommandError, Shared, TransportCounters, advertise, seeds};
+use super::seeds::{SeedError, Seeds, look_up_once};
+use super::{Cluster, CommandError, Shared, TransportCounters, ZONES};
 use crate::node::{Node, Settings};
+
+/// How long names of seeds are waited for to choose the address to advertise.
+const LOOK_UP_MAX: Duration = Duration::from_secs(1);
 
 /// Why a node was not started. Nothing was written, but perhaps the data folder and its key.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +45,20 @@ pub enum StartError {
     /// A seed is no `host:port`.
     #[error("the seed {0:?} is no host:port")]
     Seed(String),
+    /// A seed, or the address to listen on or to advertise, has a zone, or is link-local in IPv6 and so
+    /// would need one.
+    #[error("{0:?} has or needs a zone: {ZONES}")]
+    Zone(String),
+    /// The address to advertise is of another family, IPv4 or IPv6, than the socket.
+    #[error(
+        "a node that listens on {listen} is not reached at {advertise}: one is IPv4, the other IPv6"
+    )]
+    Family {
+        /// Where it would listen.
+        listen: SocketAddr,
+        /// What it would advertise.
+        advertise: SocketAddr,
+    },
     /// Both an id and a data folder, which has one of its own, were given.
     #[error("give an id or a data folder, not both: the folder holds the id")]
     IdAndDataFolder,
@@ -133,8 +154,10 @@ impl<T: Transport> Builder<T> {
     }
 
     /// Where others reach this node, if that is not where it listens. Port 0 stands for the port
-    /// that is listened on. Default: where it listens; of a wildcard, this machine's address on
-    /// the route to the first seed, else its first that is not loopback.
+    /// that is listened on. Default: where it listens; of a wildcard, this machine's address on the
+    /// route to a seed that is not on this machine, else a private one of its interfaces, else a public
+    /// one, else loopback ([`Cluster::advertised_by`] says which). Seeds that are names are looked up
+    /// for that only if there is a choice, and for a second at most.
     #[must_use]
     pub fn advertise(mut self, address: SocketAddr) -> Self {
         self.advertise = Some(address);
@@ -300,7 +323,11 @@ impl<T: Transport> Builder<T> {
     async fn prepare(self) -> Result<(Cluster, Driver<T>, Joined), StartError> {
         // What can be wrong without a look at the world comes first: then nothing was touched.
         let cluster = ClusterName::new(&self.cluster)?;
-        let seeds = seeds::parse(self.seeds).map_err(StartError::Seed)?;
+        let seeds = Seeds::parse(self.seeds)?;
+        let given = [Some(self.listen), self.advertise];
+        if let Some(zoned) = given.into_iter().flatten().find(|&address| has_zone(address)) {
+            return Err(StartError::Zone(zoned.to_string()));
+        }
         if self.id.is_some() && self.data_dir.is_some() {
             return Err(StartError::IdAndDataFolder);
         }
@@ -313,14 +340,17 @@ impl<T: Transport> Builder<T> {
                 .map_err(|source| StartError::Listen { address: self.listen, source })?,
         };
         let local_addr = transport.local_addr();
-        let first_seed = match (self.advertise, local_addr.ip().is_unspecified()) {
-            (None, true) => seeds::resolve(&seeds, &NoticeBoard::default()).await.first().copied(),
-            _ => None,
+        let (address, advertised_by) = match self.advertise {
+            Some(given) => (with_port(given, local_addr.port()), AdvertisedBy::Given),
+            None if !local_addr.ip().is_unspecified() => (local_addr, AdvertisedBy::Listen),
+            None => choose_address(local_addr, &seeds).await,
         };
-        let (address, advertised_by) =
-            advertise::advertised(local_addr, self.advertise, first_seed);
-        let opened = check_record(&self.name, &self.metadata, Some(address))
-            .map_err(StartError::from)
+        let reached = match transport.reaches(address) {
+            true => Ok(()),
+            false => Err(StartError::Family { listen: local_addr, advertise: address }),
+        };
+        let opened = reached
+            .and_then(|()| Ok(check_record(&self.name, &self.metadata, Some(address))?))
             .and_then(|()| {
                 let open = |path| DataFolder::open(path, cluster.tag());
                 Ok(self.data_dir.as_deref().map(open).transpose()?)
@@ -348,7 +378,7 @@ impl<T: Transport> Builder<T> {
         }
         let settings =
             Settings { id, cluster, address, name, metadata, config, codec, seed, saved };
-        let node = Node::new(settings, Instant::ZERO)?;
+        let node = Node::new(settings, NodeTime::ZERO)?;
 
         let mirror = Arc::new(Mirror::new(node.local()));
         let notices = Arc::new(NoticeBoard::default());
@@ -398,6 +428,45 @@ async fn wait_for_join(cluster: Cluster, joined: Joined) -> Result<Cluster, Star
         }
         Err(_) => Err(StartError::System(io::Error::other("the node was stopped"))),
     }
+}
+
+impl From<SeedError> for StartError {
+    fn from(error: SeedError) -> Self {
+        match error {
+            SeedError::NoHostPort(seed) => Self::Seed(seed),
+            SeedError::Zone(seed) => Self::Zone(seed),
+        }
+    }
+}
+
+/// Whether an address has a zone, or is of no use without one.
+fn has_zone(address: SocketAddr) -> bool {
+    match address {
+        SocketAddr::V4(_) => false,
+        SocketAddr::V6(v6) => v6.scope_id() != 0 || v6.ip().is_unicast_link_local(),
+    }
+}
+
+fn with_port(address: SocketAddr, port: u16) -> SocketAddr {
+    if address.port() == 0 { SocketAddr::new(address.ip(), port) } else { address }
+}
+
+/// The address to advertise of a wildcard. Names of seeds are looked up only where they may change the
+/// choice, and waited for no longer than that is worth: others say later where they see this node.
+async fn choose_address(listen: SocketAddr, seeds: &Seeds) -> (SocketAddr, AdvertisedBy) {
+    let machine = Machine::look();
+    let (known, are_all) = (seeds.known().collect(), seeds.are_known());
+    let mut choice = Choice { listen, machine: &machine, seeds: known, are_all };
+    if choice.is_open() {
+        let mut found = look_up_once(seeds);
+        let until = Instant::now() + LOOK_UP_MAX;
+        while choice.is_open()
+            && let Ok(Some(found)) = timeout_at(until, found.recv()).await
+        {
+            choice.seeds.extend(found);
+        }
+    }
+    choice.advertised()
 }
 
 fn check_record(

@@ -19,10 +19,10 @@ use super::joining::{JoinPolicy, Waiters};
 use super::messages::Inbox;
 use super::mirror::{Mirror, Progress};
 use super::notices::NoticeBoard;
-use super::seeds::keep_resolving;
+use super::seeds::{Finder, Found, Seeds};
 use super::withheld::{Done, Withheld};
 use super::{CommandError, LeaveReport};
-use crate::event::{Event, Message};
+use crate::event::{Event, Message, Notice};
 use crate::node::{
     Answer, Completion, ExchangeId, Node, OfferId, Output, RequestId, SavedState, SendId,
     SendOutcome, Taken,
@@ -43,7 +43,7 @@ pub(super) enum Command {
     Broadcast { payload: Vec<u8>, done: Done<()> },
     Send { to: NodeId, payload: Vec<u8>, done: Done<()> },
     SendReliable { to: NodeId, payload: Vec<u8>, done: Done<()> },
-    Join { seeds: Vec<String>, policy: JoinPolicy, done: Done<()> },
+    Join { seeds: Seeds, policy: JoinPolicy, done: Done<()> },
     Leave { done: Done<LeaveReport> },
     Stop,
 }
@@ -57,7 +57,7 @@ enum Input {
     Request(std::io::Result<Incoming>),
     Replied(ExchangeId, Reply),
     Command(Option<Command>),
-    Seeds(Vec<SocketAddr>),
+    Seeds(Found),
     Saved(Result<(), String>),
     JoinTooLong,
     Timeout,
@@ -104,11 +104,12 @@ pub(super) struct Driver<T> {
     sends: HashMap<SendId, Done<()>>,
     events: Vec<Event>,
     withheld: Withheld,
-    seeds: mpsc::Receiver<Vec<SocketAddr>>,
+    seeds: mpsc::Receiver<Found>,
     resolver: Option<JoinHandle<()>>,
-    first_join: (Vec<String>, JoinPolicy, Done<()>),
+    first_join: (Seeds, JoinPolicy, Done<()>),
     joins: Waiters,
-    /// Whether no address of the current seeds was found yet.
+    /// Whether nobody has answered yet, and of some seed no address was looked for, or of none one was
+    /// found.
     unresolved: bool,
     wake_at: Instant,
 }
@@ -125,7 +126,7 @@ impl<T: Transport> Driver<T> {
         inbox: Arc<Inbox>,
         folder: Option<DataFolder>,
         stopping: watch::Sender<bool>,
-        first_join: (Vec<String>, JoinPolicy, Done<()>),
+        first_join: (Seeds, JoinPolicy, Done<()>),
     ) -> Self {
         Self {
             node,
@@ -170,7 +171,7 @@ impl<T: Transport> Driver<T> {
             self.handle_saved(now, outcome(saved));
         }
         let (nothing, _) = oneshot::channel();
-        let first = (Vec::new(), JoinPolicy::default(), nothing);
+        let first = (Seeds::default(), JoinPolicy::default(), nothing);
         let (seeds, policy, done) = std::mem::replace(&mut self.first_join, first);
         self.join(seeds, policy, done);
         self.drain().await;
@@ -284,30 +285,40 @@ impl<T: Transport> Driver<T> {
         true
     }
 
-    /// Begins to join by these names; addresses come from a task that resolves them.
-    fn join(&mut self, seeds: Vec<String>, policy: JoinPolicy, done: Done<()>) {
+    /// Begins to join by these seeds. Addresses are tried at once; those of names come from a task
+    /// that looks them up.
+    fn join(&mut self, seeds: Seeds, policy: JoinPolicy, done: Done<()>) {
         self.stop_resolving();
         let now = self.clocks.now();
         self.node.join(now, &[]);
         if !seeds.is_empty() {
             self.unresolved = true;
-            let (found, receiver) = mpsc::channel(1);
-            self.seeds = receiver;
-            let notices = Arc::clone(&self.notices);
-            self.resolver = Some(tokio::spawn(keep_resolving(seeds, notices, found)));
+            let listen = self.transport.local_addr();
+            // Whoever looks names up does not keep the transport from ending.
+            let transport = Arc::downgrade(&self.transport);
+            let reaches = move |to| transport.upgrade().is_some_and(|it| it.reaches(to));
+            let finder = Finder::new(seeds, listen, reaches, Arc::clone(&self.notices));
+            self.on_seeds(now, &finder.found());
+            if !finder.is_done() {
+                let (sink, receiver) = mpsc::channel(1);
+                self.seeds = receiver;
+                self.resolver = Some(tokio::spawn(finder.run(sink)));
+            }
         }
         // Nobody takes how an earlier join stood for how this one does.
         self.mirror.note_progress(self.progress());
         self.joins.add(policy, done, &mut self.withheld);
     }
 
-    fn on_seeds(&mut self, now: Now, found: &[SocketAddr]) {
-        if found.is_empty() {
-            // They are where they were, as far as anybody knows.
-        } else if std::mem::take(&mut self.unresolved) {
-            self.node.join(now, found);
+    fn on_seeds(&mut self, now: Now, found: &Found) {
+        if found.addresses.is_empty() {
+            // There is none yet.
+        } else if self.unresolved {
+            self.node.join(now, &found.addresses);
+            // The only one so far may be this node itself: then others are waited for.
+            self.unresolved = !found.complete;
         } else {
-            self.node.update_seeds(now, found);
+            self.node.update_seeds(now, &found.addresses);
         }
     }
 
@@ -383,7 +394,12 @@ impl<T: Transport> Driver<T> {
                 }
                 Output::Event(event) => self.events.push(event),
                 Output::Message { id, message } => self.offers.push((id, message)),
-                Output::Notice(notice) => self.withheld.notice(notice),
+                Output::Notice(notice) => {
+                    if matches!(notice, Notice::JoinedBy { .. }) {
+                        self.unresolved = false;
+                    }
+                    self.withheld.notice(notice);
+                }
                 Output::Persist(state) => self.start_saving(state),
                 Output::Completed(completion) => self.on_completed(completion),
                 Output::Wait(at) => break at,
