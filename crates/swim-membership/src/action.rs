@@ -39,6 +39,9 @@ pub enum Tell {
     Verdict(MemberIx),
     /// Only this member's record, and that it is suspect if it is.
     Record(MemberIx),
+    /// Only from where the receiver was seen to speak, and only if the whole is no longer than what it
+    /// answers (J3).
+    Seen,
 }
 
 /// How something about a member came in.
@@ -166,6 +169,17 @@ pub enum Action {
     SlowNetwork {
         /// How long its answer takes.
         round_trip: Duration,
+    },
+    /// A member speaks from elsewhere than its record says; once a member and record (J3).
+    Elsewhere {
+        /// Who.
+        id: NodeId,
+        /// From where.
+        from: SocketAddr,
+        /// Whether the port is its own, and not a passing one.
+        port: bool,
+        /// What its record says.
+        record: SocketAddr,
     },
     /// The leave is over.
     Left {

@@ -50,6 +50,9 @@ pub struct Counters {
     pub claims_jumped: u64,
     /// Claims about members that are not held. Dropped, and their record asked for.
     pub claims_unknown: u64,
+    /// Probes and relayed pings not begun because the member's address is good for another host or link
+    /// only (P7).
+    pub addresses_unusable: u64,
     /// Records that break the rules of the wire. Dropped.
     pub records_bad: u64,
     /// New members beyond the most that are held. Dropped.
@@ -116,6 +119,7 @@ impl Counters {
             claims_stale,
             claims_jumped,
             claims_unknown,
+            addresses_unusable,
             records_bad,
             members_full,
             ids_crowded,

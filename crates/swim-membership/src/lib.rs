@@ -31,6 +31,7 @@ mod local;
 mod membership;
 mod order;
 mod patience;
+mod places;
 mod planes;
 mod probe;
 mod probe_times;
@@ -57,7 +58,7 @@ pub use health::LocalHealth;
 pub use keeping::SavedState;
 #[doc(hidden)]
 pub use known_bug::KnownBug;
-pub use membership::{Membership, Source};
+pub use membership::{Membership, Source, is_out_of_reach};
 pub use planes::Plane;
 pub use suspicion::{Suspicion, SuspicionTimes};
 pub use table::{Lookup, MemberIx, Table};

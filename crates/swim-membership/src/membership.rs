@@ -13,6 +13,7 @@ mod pauses;
 mod refusals;
 mod repair;
 mod state;
+mod where_from;
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -42,6 +43,7 @@ use crate::leaving::Leaving;
 use crate::local::Local;
 use crate::order::Order;
 use crate::patience::Patience;
+use crate::places::Places;
 use crate::planes::Planes;
 use crate::probe::{Probes, Purpose};
 use crate::refusing::Refusing;
@@ -52,6 +54,8 @@ use crate::slow_network::SlowNetwork;
 use crate::suspicion::Suspicion;
 use crate::table::{Lookup, MemberIx, Table};
 use crate::time::{Clock, Instant};
+
+pub use where_from::is_out_of_reach;
 
 /// Changes beyond this number that nobody has drained are not listed one by one any more.
 const CHANGES_MAX: usize = 65_536;
@@ -89,6 +93,8 @@ pub struct Membership {
     relays: Relays,
     suspicions: Deadlines<Suspicion>,
     refusing: Refusing,
+    /// Which addresses lead to their members, and who speaks from elsewhere (J3, P7).
+    places: Places,
     /// The dead and left, and how the dead came to be; the deadline is when to forget.
     tombstones: Deadlines<Option<Death>>,
     seeds: Seeds,
@@ -186,6 +192,7 @@ impl Membership {
             relays: Relays::default(),
             suspicions: Deadlines::default(),
             refusing: Refusing::default(),
+            places: Places::default(),
             tombstones: Deadlines::default(),
             seeds: Seeds::default(),
             leaving: None,

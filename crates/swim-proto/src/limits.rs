@@ -10,6 +10,10 @@ pub const DATAGRAM_BYTES_MIN: usize = 800;
 pub const DATAGRAM_BYTES_MAX: usize = 65_507;
 /// The most bytes of a frame, its length field not counted.
 pub const FRAME_BYTES_MAX: usize = 65_536;
+/// The most bytes of a frame after a longer one has failed (E7): one segment of TCP.
+pub const FRAME_BYTES_SMALL: usize = 1_150;
+/// The least that frames are made to shrink to (E7).
+pub const FRAME_BYTES_TINY: usize = 512;
 /// The most bytes of metadata in a record.
 pub const METADATA_BYTES_MAX: usize = 512;
 /// The most bytes of a member's name.

@@ -10,6 +10,8 @@
 //!             A ◄── entries, refusal, ack ── B
 //! ```
 
+use core::net::SocketAddr;
+
 use crate::claim::{Claim, Incarnation};
 use crate::digest::{BucketDigests, BucketSet};
 use crate::identity::{NodeId, Seq, ShortId, Subject, TinyId};
@@ -201,6 +203,16 @@ pub enum Part<'a> {
         /// What it says.
         payload: &'a [u8],
     },
+    /// From where the receiver of this was seen to speak (J3): what a join or a ping came from.
+    Seen {
+        /// The address. On the reliable plane its port is a passing one.
+        address: SocketAddr,
+    },
+    /// The reply to this request is to be no longer than that (E7).
+    Room {
+        /// The most bytes of its frame.
+        bytes: u32,
+    },
 }
 
 /// Why a request was refused.
@@ -215,6 +227,9 @@ pub enum RefusalReason {
     Versions,
     /// It has left, or has not started.
     NotRunning,
+    /// The address in the joiner's record is loopback or link-local, and the joiner speaks from
+    /// elsewhere: nobody reaches it there (J3).
+    Address,
     /// Nobody reads the messages that come to it.
     NoReader,
     /// Its readers are behind, and no more messages may wait for them.

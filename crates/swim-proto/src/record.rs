@@ -132,14 +132,10 @@ impl<'a> RecordFields<'a> {
             flags |= FLAG_VERSIONS;
             bytes.extend([self.versions.min, self.versions.max]);
         }
-        match host {
-            IpAddr::V4(ip) => bytes.extend(ip.octets()),
-            IpAddr::V6(ip) => {
-                flags |= FLAG_IPV6;
-                bytes.extend(ip.octets());
-            }
+        if host.is_ipv6() {
+            flags |= FLAG_IPV6;
         }
-        bytes.extend(self.address.port().to_le_bytes());
+        bytes.extend(write_address(self.address, &mut [0; ADDRESS_BYTES_MAX]));
         if !self.name.is_empty() {
             flags |= FLAG_NAME;
             bytes.push(self.name.len() as u8);
@@ -182,6 +178,36 @@ fn parse_versions(flags: u8, rest: &mut &[u8]) -> Result<Versions, RecordError> 
 
 fn take_address<'a>(flags: u8, rest: &mut &'a [u8]) -> Result<&'a [u8], RecordError> {
     take(rest, if flags & FLAG_IPV6 == 0 { 6 } else { 18 }, "address")
+}
+
+/// The bytes of an IPv6 address and a port.
+pub(crate) const ADDRESS_BYTES_MAX: usize = 18;
+
+/// Writes an address as records do, in 6 or 18 bytes; one of IPv4 in IPv6's clothes as IPv4.
+pub(crate) fn write_address(address: SocketAddr, bytes: &mut [u8; ADDRESS_BYTES_MAX]) -> &[u8] {
+    let length = match address.ip().to_canonical() {
+        IpAddr::V4(ip) => {
+            bytes[..4].copy_from_slice(&ip.octets());
+            4
+        }
+        IpAddr::V6(ip) => {
+            bytes[..16].copy_from_slice(&ip.octets());
+            16
+        }
+    };
+    bytes[length..length + 2].copy_from_slice(&address.port().to_le_bytes());
+    &bytes[..length + 2]
+}
+
+/// Reads an address as records have it; `None`: the bytes are not as many, or it is written in another way.
+pub(crate) fn read_address(bytes: &[u8]) -> Option<SocketAddr> {
+    let address = match bytes.len() {
+        6 => parse_address(false, bytes),
+        ADDRESS_BYTES_MAX => parse_address(true, bytes),
+        _ => return None,
+    };
+    // There is one way to write it.
+    Some(address).filter(|address| address.ip() == address.ip().to_canonical())
 }
 
 /// Reads the 6 or 18 bytes of an address. The caller has counted them.

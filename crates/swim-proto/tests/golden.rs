@@ -186,6 +186,9 @@ fn w8_parts_have_their_bytes() {
         ("broadcast of the most", Part::Broadcast { origin: SHORT, key: 0, payload: &[b'z'; 512] }),
         ("suspect with 5 accusers", suspect(BY_SHORT, 1, 5)),
         ("dead in full with 5 accusers", dead(BY_ID, 1, 5)),
+        ("seen at an IPv4 address", Part::Seen { address: "10.81.0.4:7946".parse().unwrap() }),
+        ("room for 1150 bytes", Part::Room { bytes: 1_150 }),
+        ("seen at an IPv6 address", Part::Seen { address: "[2001:db8::7]:7946".parse().unwrap() }),
     ];
     compare(PARTS, values, |name, value, bytes| {
         assert_eq!(part(&value), bytes, "{name}");
@@ -318,6 +321,11 @@ fn w10_replies_have_their_bytes() {
         ("ack of a user message", (Reply::Ack { seq: Seq(0) }, vec![])),
         ("refusal: no reader", refusal(RefusalReason::NoReader)),
         ("refusal: no room", refusal(RefusalReason::NoRoom)),
+        ("refusal: an address that leads nowhere, and where the joiner was seen", {
+            let cluster = "cluster1";
+            let seen = Part::Seen { address: "10.81.0.4:50001".parse().unwrap() };
+            (Reply::Refusal { cluster, reason: RefusalReason::Address }, vec![seen])
+        }),
     ];
     compare(REPLIES, values, |name, (reply, parts), bytes| {
         assert_eq!(frame(&Frame::Reply(reply), &parts), bytes, "{name}");

@@ -227,6 +227,8 @@ quickcheck! {
                 body.extend(support::wire::part(part));
             }
             if let Some((tag, bytes)) = later.get(at) {
+                // Two kinds of part have come since: with accusers they are of a later version still.
+                let tag = if matches!(tag | 0x40, 0x46 | 0x47) { tag | 1 << 3 } else { *tag };
                 body.extend([tag | 0x40, bytes.len() as u8]);
                 body.extend(bytes);
             }

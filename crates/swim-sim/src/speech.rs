@@ -134,6 +134,7 @@ fn say_reason(reason: RefusalReason) -> &'static str {
         RefusalReason::Full => "full",
         RefusalReason::Versions => "no common version",
         RefusalReason::NotRunning => "not running",
+        RefusalReason::Address => "address",
         _ => "for another reason",
     }
 }
@@ -185,6 +186,8 @@ fn say_part(names: &Names, part: &Part<'_>) -> String {
         Part::Broadcast { origin, payload, .. } => {
             format!("broadcast of {}, {} bytes", names.short(origin), payload.len())
         }
+        Part::Room { bytes } => format!("room for {bytes} bytes"),
+        Part::Seen { address } => format!("seen at {}", Names::address(address)),
     }
 }
 

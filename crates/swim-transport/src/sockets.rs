@@ -4,7 +4,7 @@ use std::io;
 use std::net::{SocketAddr, SocketAddrV6};
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use tokio::net::{TcpListener, UdpSocket};
+use tokio::net::{TcpListener, TcpSocket, UdpSocket};
 
 use crate::udp_tcp::UdpTcpConfig;
 
@@ -58,9 +58,36 @@ fn bind_tcp(address: SocketAddr, config: &UdpTcpConfig) -> io::Result<TcpListene
     // So that the port is free at once after a close; on Windows it would mean another thing.
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
+    limit_segments(&socket, config.segment_bytes_max);
     socket.bind(&address.into())?;
     socket.listen(i32::try_from(config.backlog).unwrap_or(i32::MAX))?;
     TcpListener::from_std(socket.into())
+}
+
+/// A socket that connects to `to` for a node at `local`. It speaks from the address that the node
+/// listens on, so that others see it there, unless that is a wildcard, or one that cannot speak to `to`.
+pub(crate) fn asking_socket(
+    local: SocketAddr,
+    to: SocketAddr,
+    segment_bytes_max: u32,
+) -> io::Result<TcpSocket> {
+    let socket = Socket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_nonblocking(true)?;
+    limit_segments(&socket, segment_bytes_max);
+    let any = local.ip().is_unspecified() || local.is_ipv4() != to.is_ipv4();
+    if !any && local.ip().is_loopback() == to.ip().is_loopback() {
+        socket.bind(&SocketAddr::new(local.ip(), 0).into())?;
+    }
+    Ok(TcpSocket::from_std_stream(socket.into()))
+}
+
+/// Shorter segments get through where longer ones vanish. It is a help and no condition: a system
+/// that does not take it has its own measure.
+fn limit_segments(socket: &Socket, bytes_max: u32) {
+    #[cfg(unix)]
+    let _ = socket.set_tcp_mss(bytes_max);
+    #[cfg(not(unix))]
+    let _ = (socket, bytes_max);
 }
 
 fn bind_udp(address: SocketAddr, config: &UdpTcpConfig) -> io::Result<UdpSocket> {
@@ -141,6 +168,26 @@ mod tests {
         assert_eq!(reached("127.0.0.1:1"), [true, false]);
         assert_eq!(reached("[::1]:1"), [false, true]);
         assert!(reaches(address("0.0.0.0:1"), address("[::ffff:10.1.2.3]:7")));
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn both_sides_of_a_connection_keep_to_the_longest_segment_and_the_asker_to_its_address() {
+        let config = UdpTcpConfig::default();
+        let (tcp, _udp) = bind_pair(address("127.0.0.1:0"), &config).unwrap();
+        let to = tcp.local_addr().unwrap();
+        let socket = asking_socket(address("127.0.0.2:7"), to, config.segment_bytes_max).unwrap();
+        let (asker, accepted) = tokio::join!(socket.connect(to), tcp.accept());
+        let ((accepted, from), asker) = (accepted.unwrap(), asker.unwrap());
+        assert_eq!(from.ip(), address("127.0.0.2:7").ip());
+        for stream in [&asker, &accepted] {
+            let segment = SockRef::from(stream).tcp_mss().unwrap();
+            assert!(segment <= config.segment_bytes_max, "{segment}");
+        }
+        for (local, to) in [("0.0.0.0:7", to), ("10.0.0.1:7", to), ("[::1]:7", to)] {
+            let socket = asking_socket(address(local), to, 1_200).unwrap();
+            assert!(socket.local_addr().is_ok_and(|at| at.ip().is_unspecified()), "{local}");
+        }
     }
 
     #[tokio::test]

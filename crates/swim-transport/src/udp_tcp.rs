@@ -7,13 +7,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 
 use crate::batch::Batch;
 use crate::closing::{Closing, closed};
 use crate::framing::{Framing, LengthPrefixed, read_frame};
 use crate::listener::Listener;
-use crate::sockets::{bind_pair, reaches, receive_buffer};
+use crate::sockets::{asking_socket, bind_pair, reaches, receive_buffer};
 use crate::transport::{Incoming, Transport};
 use crate::udp::{PAYLOAD_MAX, Udp};
 
@@ -34,6 +33,11 @@ pub struct UdpTcpConfig {
     /// How long a request may take to arrive even if nobody waits, its reply to be made, and to be
     /// written: each of the three. Default 10 s.
     pub request_timeout: Duration,
+    /// The longest segment of TCP that this side sends or asks for, in bytes, 88 to 32,767. Default
+    /// 1,200: a packet of IPv6 then has 1,280 bytes at most, which every path of IPv6 carries, and
+    /// nearly every tunnel. Longer ones may vanish without a word where messages of ICMP are filtered,
+    /// and every try would stall alike. Where the system takes no such option it has no effect.
+    pub segment_bytes_max: u32,
 }
 
 impl Default for UdpTcpConfig {
@@ -44,6 +48,7 @@ impl Default for UdpTcpConfig {
             connections_max: 128,
             patience: Duration::from_millis(150),
             request_timeout: Duration::from_secs(10),
+            segment_bytes_max: 1_200,
         }
     }
 }
@@ -132,6 +137,7 @@ pub struct UdpTcp<F = LengthPrefixed> {
     local_addr: SocketAddr,
     receive_buffer_asked: usize,
     receive_buffer_granted: usize,
+    segment_bytes_max: u32,
 }
 
 impl UdpTcp {
@@ -160,6 +166,7 @@ impl<F: Framing> UdpTcp<F> {
         let local_addr = tcp.local_addr()?;
         let receive_buffer_asked = config.receive_buffer;
         let receive_buffer_granted = receive_buffer(&udp)?;
+        let segment_bytes_max = config.segment_bytes_max;
         let framing = Arc::new(framing);
         let closing = Closing::new();
         let listener = Listener::start(tcp, Arc::clone(&framing), config, closing.wait());
@@ -172,6 +179,7 @@ impl<F: Framing> UdpTcp<F> {
             local_addr,
             receive_buffer_asked,
             receive_buffer_granted,
+            segment_bytes_max,
         })
     }
 
@@ -228,7 +236,8 @@ impl<F: Framing> Transport for UdpTcp<F> {
             .or_closed(async {
                 // Refused: the host of `to` has answered the SYN with a RST. No later step fails
                 // with this kind.
-                let mut stream = TcpStream::connect(to).await?;
+                let socket = asking_socket(self.local_addr, to, self.segment_bytes_max)?;
+                let mut stream = socket.connect(to).await?;
                 stream.set_nodelay(true)?;
                 stream.write_all(&request).await?;
                 read_frame(&mut stream, &*self.framing).await

@@ -4,7 +4,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use swimmer::{AdvertisedBy, Cluster, Config, Notice, Notices, Plane, Profile, RefusalReason};
+use swimmer::{
+    AdvertisedBy, Cluster, Config, NodeId, Notice, Notices, Plane, Profile, RefusalReason,
+};
 use tokio::time::{Instant, sleep_until};
 
 use crate::args::AgentArgs;
@@ -17,6 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Says it, a line at a time.
 pub(crate) struct Narrator {
     start: String,
+    id: NodeId,
     cluster: String,
     /// As given, without this node's own address and those that its socket does not reach.
     seeds: Vec<String>,
@@ -33,6 +36,7 @@ impl Narrator {
         let seeds = args.seeds.iter().filter(tried).cloned().collect();
         Self {
             start: start_line(cluster, args),
+            id: cluster.id(),
             cluster: args.cluster.clone(),
             seeds,
             notices: cluster.notices(),
@@ -59,7 +63,11 @@ impl Narrator {
             let Some(notice) = notice else { return };
             let said = matches!(notice, Notice::JoinedBy { .. } | Notice::SeedUnanswered { .. });
             waiting &= !said;
-            tell(describe(&notice, &self.cluster)).await;
+            let mut line = describe(&notice, &self.cluster);
+            if matches!(notice, Notice::SpeaksFromElsewhere { id, .. } if id == self.id) {
+                line.push_str("; it is this node: --advertise says where the others reach it");
+            }
+            tell(line).await;
         }
     }
 }
@@ -108,6 +116,10 @@ fn describe(notice: &Notice, own: &str) -> String {
                 RefusalReason::Full => "its cluster is full",
                 RefusalReason::Versions => "it speaks other versions of the protocol",
                 RefusalReason::NotRunning => "it is leaving",
+                RefusalReason::Address => {
+                    "the address that this node tells others is good for its own host or link only; \
+                     listen on, or give with --advertise, one that others reach"
+                }
                 _ => "for a reason of a later version",
             };
             format!("{by} refused us: {why}")
@@ -120,6 +132,21 @@ fn describe(notice: &Notice, own: &str) -> String {
         }
         Notice::SeedUnresolved { seed, error } => {
             format!("cannot resolve the seed {seed}: {error}; trying again")
+        }
+        Notice::AddressRefused { id, from, address } => format!(
+            "refused {id} at {from}: its record says {address}, which is good for its own host or link only"
+        ),
+        Notice::SpeaksFromElsewhere { id, from, port, record } => {
+            let from = port
+                .map_or_else(|| from.to_string(), |port| SocketAddr::new(*from, port).to_string());
+            format!("member {id} speaks from {from}, its record says {record}")
+        }
+        Notice::SmallPath { to } => format!(
+            "short messages to {to} get through and long ones do not: packets above some size are lost on the \
+             way; --datagram-bytes 1232, or less, on all members helps"
+        ),
+        Notice::Moved { before, now } => {
+            format!("this node is reached at {now} from now on, no more at {before}")
         }
         Notice::SeedUnreachable { seed, listen } => {
             let (its, ours) = if listen.is_ipv4() { ("IPv6", "IPv4") } else { ("IPv4", "IPv6") };

@@ -12,6 +12,7 @@ mod machine;
 mod messages;
 mod mirror;
 mod notices;
+mod roaming;
 mod saved_file;
 mod seeds;
 mod subscription;
@@ -127,7 +128,7 @@ pub enum CommandError {
     /// The node was stopped.
     #[error("the node was stopped")]
     Stopped,
-    /// The metadata does not fit a record.
+    /// The metadata does not fit a record, or the address is none that a member can be reached at.
     #[error(transparent)]
     Record(#[from] RecordError),
     /// The message does not fit, has no receiver, or this node has left.
@@ -145,9 +146,12 @@ pub enum CommandError {
     /// A seed is no `host:port`.
     #[error("the seed {0:?} is no host:port")]
     Seed(String),
-    /// A seed has a zone.
-    #[error("the seed {0:?} has a zone: {ZONES}")]
+    /// A seed or an address to advertise has a zone, or is link-local in IPv6 and so would need one.
+    #[error("{0:?} has or needs a zone: {ZONES}")]
     Zone(String),
+    /// The address to advertise is of another family, IPv4 or IPv6, than the socket.
+    #[error("this node is not reached at {0}: its socket is of the other family, IPv4 or IPv6")]
+    Family(SocketAddr),
     /// No seed has taken this node in within the time that [`JoinPolicy::Fail`] gives, or it has left
     /// or leaves. It runs on, without seeds.
     #[error("no seed has taken this node in")]
@@ -189,7 +193,7 @@ impl Cluster {
         self.shared.local_addr
     }
 
-    /// How the advertised address was found.
+    /// How the advertised address was found when the node was started.
     pub fn advertised_by(&self) -> AdvertisedBy {
         self.shared.advertised_by
     }
@@ -272,6 +276,21 @@ impl Cluster {
     pub async fn set_metadata(&self, metadata: impl Into<Vec<u8>>) -> Result<(), CommandError> {
         let metadata = metadata.into();
         self.command(|done| Command::SetMetadata { metadata, done }).await
+    }
+
+    /// Says at which address this node is reached from now on, which all members will see; port 0 stands
+    /// for the port that is listened on. A node that has followed the addresses of its machine keeps this
+    /// one. It helps a node behind an address translation whose outside has changed.
+    ///
+    /// # Errors
+    /// When it is no address at which a member can be reached, is of another family than the socket, has a
+    /// zone, or the node was stopped.
+    pub async fn set_advertise(&self, address: SocketAddr) -> Result<(), CommandError> {
+        if builder::has_zone(address) {
+            return Err(CommandError::Zone(address.to_string()));
+        }
+        let address = builder::with_port(address, self.shared.local_addr.port());
+        self.command(|done| Command::SetAdvertise { address, done }).await
     }
 
     /// Tells all other members something by gossip: best effort, at most once each, in no order, at

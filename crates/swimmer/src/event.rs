@@ -1,6 +1,6 @@
 //! What a node tells its user.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -153,6 +153,46 @@ pub enum Notice {
         seed: String,
         /// Where this node listens.
         listen: SocketAddr,
+    },
+    /// This node refused one whose record names an address, loopback or link-local, at which only its own
+    /// host or link reaches it, and that speaks from elsewhere (J3). Told once an address.
+    AddressRefused {
+        /// Who asked to be taken in.
+        id: NodeId,
+        /// From which host it spoke.
+        from: IpAddr,
+        /// What its record says.
+        address: SocketAddr,
+    },
+    /// A member, or this node itself as others see it, speaks from elsewhere than its record says: others
+    /// do not reach it where it says, or take what it sends for a stranger's. `--advertise` with the right
+    /// address helps, or [`Cluster::set_advertise`](crate::Cluster::set_advertise). Told once a member and
+    /// record (J3).
+    SpeaksFromElsewhere {
+        /// Who; this node's own id means this node.
+        id: NodeId,
+        /// From which host.
+        from: IpAddr,
+        /// From which port, where that is known.
+        port: Option<u16>,
+        /// What its record says.
+        record: SocketAddr,
+    },
+    /// This node says from now on that it is reached at another address of its machine, because others
+    /// have seen it there, or because it has the one before no more (J3).
+    Moved {
+        /// The address before.
+        before: SocketAddr,
+        /// The address now.
+        now: SocketAddr,
+    },
+    /// Long frames to or from this address do not get through, and short ones do: something on the way
+    /// loses packets above some size, and ICMP does not say so. Tables are compared in short frames from
+    /// now on (E7); for datagrams [`ConfigBuilder::datagram_bytes_max`](crate::ConfigBuilder) is to be lowered,
+    /// to 1,232 for a path of 1,280 bytes.
+    SmallPath {
+        /// The address.
+        to: SocketAddr,
     },
     /// A seed does not answer. It is tried again.
     SeedUnanswered {

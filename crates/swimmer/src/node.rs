@@ -28,6 +28,8 @@ mod inputs;
 mod offers;
 mod output;
 mod pack;
+mod place;
+mod rooms;
 mod round;
 mod stats;
 mod sync;
@@ -60,6 +62,8 @@ use crate::event::{Death, DeathPath, Event, Message, Notice};
 use exchanges::Exchanges;
 use offers::Offers;
 use pack::{Broadcast, key_of};
+use place::Place;
+use rooms::Rooms;
 use told::Told;
 
 /// What news about a member takes, who is alive and has no name.
@@ -152,6 +156,9 @@ pub struct Node {
     gossiped_at: Instant,
     next_send: u64,
     told: Told,
+    place: Place,
+    /// How long frames may be.
+    rooms: Rooms,
     /// Whether the tables were compared to the end since somebody has answered the join.
     synced: bool,
     rng: Xoshiro256PlusPlus,
@@ -204,6 +211,8 @@ impl Node {
             gossiped_at: Instant::ZERO,
             next_send: 0,
             told: Told::default(),
+            place: Place::default(),
+            rooms: Rooms::default(),
             synced: true,
             rng,
             wire: WireCounters::default(),
@@ -337,7 +346,8 @@ impl Node {
         let fanout = self.membership.config().gossip_fanout() as usize;
         let mut chosen = std::mem::take(&mut self.chosen);
         let table = self.membership.table();
-        table.choose_present(fanout, &mut self.rng, |_| true, &mut chosen);
+        let reached = |ix| self.membership.is_reachable(ix);
+        table.choose_present(fanout, &mut self.rng, reached, &mut chosen);
         let datagrams = self.gossip_datagrams();
         for ix in chosen.drain(..) {
             let to = self.membership.address(ix);
@@ -369,6 +379,9 @@ impl Node {
                 Action::Persist(state) => self.pending.push_back(Pending::Persist(state)),
                 Action::Joined { seed } => {
                     self.pending.push_back(Pending::Notice(Notice::JoinedBy { seed }));
+                }
+                Action::Elsewhere { id, from, port, record } => {
+                    self.tell_elsewhere(id, from, port, record);
                 }
                 Action::SlowNetwork { round_trip } => self.on_slow_network(round_trip),
                 Action::OnePlane { id, address, plane, since } => {

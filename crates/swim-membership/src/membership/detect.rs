@@ -161,6 +161,11 @@ impl Membership {
         if self.probes.contains(target) {
             return;
         }
+        if !self.is_reachable(target) {
+            // Whoever has this address here is another (P7).
+            self.counters.addresses_unusable += 1;
+            return;
+        }
         if self.probes.is_full() {
             self.counters.probes_full += 1;
             return;
@@ -256,8 +261,12 @@ impl Membership {
         let (target, until, purpose) = (probe.target, probe.ends_at(), probe.purpose);
         self.counters.probes_indirect += 1;
         let mut relays = core::mem::take(&mut self.scratch);
-        let table = &self.table;
-        let eligible = |ix: MemberIx| ix != target && table.held(ix).claim().state == State::Alive;
+        let (table, places, own) = (&self.table, &self.places, self.local.address());
+        let eligible = |ix: MemberIx| {
+            let entry = table.held(ix);
+            let alive = ix != target && entry.claim().state == State::Alive;
+            alive && places.leads(own, entry.record().address())
+        };
         // Those that corroborate are as many ways to the member as relays would be.
         let asked = match purpose {
             Purpose::Corroboration => 0,

@@ -58,8 +58,11 @@ impl Membership {
     /// Tells further present members, as many as the leave wants now.
     fn add_members(&mut self, leaving: &mut Leaving) {
         let mut members = core::mem::take(&mut self.scratch);
-        let table = &self.table;
-        let eligible = |ix: MemberIx| !leaving.is_told(table.held(ix).record().address());
+        let (table, places, own) = (&self.table, &self.places, self.local.address());
+        let eligible = |ix: MemberIx| {
+            let address = table.held(ix).record().address();
+            places.leads(own, address) && !leaving.is_told(address)
+        };
         table.choose_present(leaving.wanted(), &mut self.rng, eligible, &mut members);
         for ix in members.drain(..) {
             leaving.add(self.probes.next_seq(), self.address(ix), true);

@@ -27,6 +27,7 @@ impl Membership {
             self.trips.ignore_before(now);
         }
         self.patience.on_heard(now);
+        self.places.on_heard_from(from);
         if self.local.state == State::Left {
             self.handle_datagram_left(now, from, message);
             return;
@@ -92,7 +93,7 @@ impl Membership {
             (Some(_), true) => Tell::News,
             // It is held dead or left, and yet it speaks: it must learn that, to refute (R1).
             (Some(ix), false) => Tell::Verdict(ix),
-            (None, _) => Tell::Nothing,
+            (None, _) => self.on_ping_from_elsewhere(now, from, asker),
         };
         self.send(from, Datagram::Ack { seq, note: None }, tell);
     }
@@ -187,6 +188,13 @@ impl Membership {
             }
             return;
         };
+        if !self.is_reachable(ix) {
+            self.counters.addresses_unusable += 1;
+            if self.config.nacks() != Nacks::Never {
+                self.send(from, Datagram::Nack { seq }, Tell::Nothing);
+            }
+            return;
+        }
         if self.relays.is_full() {
             self.counters.relays_full += 1;
             return;

@@ -45,7 +45,8 @@ impl Membership {
                 self.on_dead(now, source, subject, incarnation, accusers);
             }
             Part::Left { subject, incarnation } => self.on_left(now, source, subject, incarnation),
-            Part::Broadcast { .. } => {}
+            // None of them is about a member.
+            Part::Broadcast { .. } | Part::Seen { .. } | Part::Room { .. } => {}
         }
     }
 
@@ -488,7 +489,7 @@ impl Membership {
 
     /// Asks the member itself whether a number that is a jump is its own (M3): at most one a period.
     pub(super) fn verify(&mut self, now: Instant, at: SocketAddr) {
-        if now >= self.verify_at {
+        if now >= self.verify_at && self.leads(at) {
             self.verify_at = now + self.config.period();
             self.actions.push_back(Action::Exchange { to: at, ask: Ask::Sync });
         }

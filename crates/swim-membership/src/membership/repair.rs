@@ -78,7 +78,8 @@ impl Membership {
         if self.config.digest() && (equal || aloof.is_some()) {
             return aloof;
         }
-        self.table.random_present(&mut self.rng).map(|ix| self.address(ix))
+        let chosen = self.table.random_present(&mut self.rng).map(|ix| self.address(ix));
+        chosen.filter(|&address| self.leads(address))
     }
 
     /// One who ought to be here: a missing member or an absent seed, by turns (E5).
@@ -105,7 +106,12 @@ impl Membership {
     /// Who died last, if it was not tried yet; else any.
     fn choose_dead(&mut self) -> Option<SocketAddr> {
         let table = &self.table;
-        let is_dead = |ix| table.held(ix).claim().state == State::Dead;
+        let (places, own) = (&self.places, self.local.address());
+        let is_dead = |ix| {
+            let entry = table.held(ix);
+            let dead = entry.claim().state == State::Dead;
+            dead && places.leads(own, entry.record().address())
+        };
         let dead = || self.tombstones.latest_first().filter(|&(_, ix)| is_dead(ix));
         let (until, last) = dead().next()?;
         if until > self.healed_last {

@@ -10,6 +10,7 @@ use crate::codec::DecodeError;
 use crate::identity::{ShortId, Subject};
 use crate::limits::{ACCUSERS_MAX, BROADCAST_BYTES_MAX, RECORD_BYTES_MAX};
 use crate::message::{Accusers, Part};
+use crate::record::{ADDRESS_BYTES_MAX, read_address, write_address};
 
 const KIND_ALIVE: u8 = 1;
 const KIND_SUSPECT: u8 = 2;
@@ -21,6 +22,10 @@ const ACCUSERS_SHIFT: u32 = 3;
 /// A length follows the tag: how parts of later versions are skipped (W11).
 const TAG_LENGTH: u8 = 1 << 6;
 const TAG_FULL: u8 = 1 << 7;
+/// Where the receiver was seen: a part that came later, so with a length.
+const TAG_SEEN: u8 = 6 | TAG_LENGTH;
+/// How long the reply may be.
+const TAG_ROOM: u8 = 7 | TAG_LENGTH;
 
 #[derive(Encode)]
 struct AliveBody<'a> {
@@ -74,6 +79,16 @@ pub(super) fn encode(part: &Part<'_>, out: &mut Bounded<'_>) -> Result<(), Encod
             let (origin, key) = (origin.0.to_le_bytes(), key.to_le_bytes());
             out.encode(&BroadcastBody { origin, key, payload })
         }
+        Part::Seen { address } => {
+            let mut body = [0; ADDRESS_BYTES_MAX];
+            let body = write_address(address, &mut body);
+            out.put(&[TAG_SEEN])?;
+            out.encode(&&*body)
+        }
+        Part::Room { bytes } => {
+            out.put(&[TAG_ROOM])?;
+            out.encode(&&bytes.to_le_bytes()[..])
+        }
     }
 }
 
@@ -122,8 +137,16 @@ pub(super) fn decode<'a>(rest: &mut &'a [u8]) -> Result<Option<Part<'a>>, Decode
 
 fn decode_tagged<'a>(tag: u8, rest: &mut &'a [u8]) -> Result<Option<Part<'a>>, DecodeError> {
     if tag & TAG_LENGTH != 0 {
-        read::bytes(rest, usize::MAX, "unknown part")?;
-        return Ok(None);
+        let body = read::bytes(rest, usize::MAX, "unknown part")?;
+        // One of another length is of a later version.
+        return Ok(match tag {
+            TAG_SEEN => read_address(body).map(|address| Part::Seen { address }),
+            TAG_ROOM => {
+                let bytes = body.try_into().ok().map(u32::from_le_bytes);
+                bytes.map(|bytes| Part::Room { bytes })
+            }
+            _ => None,
+        });
     }
     let (full, accusers) = (tag & TAG_FULL != 0, tag >> ACCUSERS_SHIFT & 0b111);
     let named = matches!(tag & KIND_BITS, KIND_SUSPECT | KIND_DEAD | KIND_LEFT);

@@ -89,7 +89,7 @@ impl AnyPart {
 impl Arbitrary for AnyPart {
     fn arbitrary(g: &mut Gen) -> Self {
         let incarnation = incarnation(g);
-        let (fixed, bytes) = match u8::arbitrary(g) % 5 {
+        let (fixed, bytes) = match u8::arbitrary(g) % 7 {
             0 => {
                 let record = AnyRecord::arbitrary(g).value().build().unwrap();
                 let fixed = Part::Alive { id: id(g), incarnation, record: &[] };
@@ -104,6 +104,11 @@ impl Arbitrary for AnyPart {
                 (Part::Dead { subject: subject(g), incarnation, accusers }, Vec::new())
             }
             3 => (Part::Left { subject: subject(g), incarnation }, Vec::new()),
+            4 => {
+                let record = AnyRecord::arbitrary(g).value().build().unwrap();
+                (Part::Seen { address: record.address() }, Vec::new())
+            }
+            5 => (Part::Room { bytes: u32::arbitrary(g) }, Vec::new()),
             _ => {
                 let (origin, key) = (short(g), u64::arbitrary(g));
                 let fixed = Part::Broadcast { origin, key, payload: &[] };
@@ -326,6 +331,7 @@ fn reason(g: &mut Gen) -> RefusalReason {
         1 => RefusalReason::Full,
         2 => RefusalReason::Versions,
         3 => RefusalReason::NotRunning,
+        4 => RefusalReason::Address,
         5 => RefusalReason::NoReader,
         6 => RefusalReason::NoRoom,
         byte => RefusalReason::Unknown(byte),

@@ -40,6 +40,8 @@ pub(crate) fn of_part(part: &Part<'_>) -> usize {
         }
         Part::Left { subject, incarnation } => of_subject(subject) + of_number(incarnation.0),
         Part::Broadcast { payload, .. } => SHORT + KEY + of_bytes(payload),
+        Part::Seen { address } => 1 + if address.is_ipv4() { 6 } else { 18 },
+        Part::Room { .. } => 1 + 4,
     }
 }
 

@@ -151,7 +151,7 @@ impl Packets {
                 Part::Suspect { subject, incarnation, .. }
                 | Part::Dead { subject, incarnation, .. } => (subject, incarnation, State::Suspect),
                 Part::Left { subject, incarnation } => (subject, incarnation, State::Left),
-                Part::Broadcast { .. } => continue,
+                Part::Broadcast { .. } | Part::Seen { .. } | Part::Room { .. } => continue,
             };
             if let Some((id, _)) = node.find(subject) {
                 self.heard.push((id, Claim::new(incarnation, state)));

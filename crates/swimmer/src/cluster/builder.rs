@@ -25,6 +25,7 @@ use super::machine::Machine;
 use super::messages::Inbox;
 use super::mirror::Mirror;
 use super::notices::NoticeBoard;
+use super::roaming::Roaming;
 use super::seeds::{SeedError, Seeds, look_up_once};
 use super::{Cluster, CommandError, Shared, TransportCounters, ZONES};
 use crate::node::{Node, Settings};
@@ -157,7 +158,8 @@ impl<T: Transport> Builder<T> {
     /// that is listened on. Default: where it listens; of a wildcard, this machine's address on the
     /// route to a seed that is not on this machine, else a private one of its interfaces, else a public
     /// one, else loopback ([`Cluster::advertised_by`] says which). Seeds that are names are looked up
-    /// for that only if there is a choice, and for a second at most.
+    /// for that only if there is a choice, and for a second at most. Such a node takes up another of its
+    /// addresses when others see it there, or when its machine has the one before no more.
     #[must_use]
     pub fn advertise(mut self, address: SocketAddr) -> Self {
         self.advertise = Some(address);
@@ -340,10 +342,11 @@ impl<T: Transport> Builder<T> {
                 .map_err(|source| StartError::Listen { address: self.listen, source })?,
         };
         let local_addr = transport.local_addr();
+        let mut machine = None;
         let (address, advertised_by) = match self.advertise {
             Some(given) => (with_port(given, local_addr.port()), AdvertisedBy::Given),
             None if !local_addr.ip().is_unspecified() => (local_addr, AdvertisedBy::Listen),
-            None => choose_address(local_addr, &seeds).await,
+            None => choose_address(local_addr, &seeds, machine.insert(Machine::look())).await,
         };
         let reached = match transport.reaches(address) {
             true => Ok(()),
@@ -388,7 +391,7 @@ impl<T: Transport> Builder<T> {
         let (join_done, joined) = oneshot::channel();
         let transport = Arc::new(transport);
         let counters = TransportCounters::of(&transport);
-        let driver = Driver::new(
+        let mut driver = Driver::new(
             node,
             transport,
             receiver,
@@ -399,6 +402,9 @@ impl<T: Transport> Builder<T> {
             stopping,
             (seeds, self.join_policy, join_done),
         );
+        if let Some(machine) = machine {
+            driver.follow(Roaming::new(machine, advertised_by));
+        }
         let min_members = self.min_members;
         let shared = Shared {
             commands,
@@ -440,23 +446,26 @@ impl From<SeedError> for StartError {
 }
 
 /// Whether an address has a zone, or is of no use without one.
-fn has_zone(address: SocketAddr) -> bool {
+pub(super) fn has_zone(address: SocketAddr) -> bool {
     match address {
         SocketAddr::V4(_) => false,
         SocketAddr::V6(v6) => v6.scope_id() != 0 || v6.ip().is_unicast_link_local(),
     }
 }
 
-fn with_port(address: SocketAddr, port: u16) -> SocketAddr {
+pub(super) fn with_port(address: SocketAddr, port: u16) -> SocketAddr {
     if address.port() == 0 { SocketAddr::new(address.ip(), port) } else { address }
 }
 
 /// The address to advertise of a wildcard. Names of seeds are looked up only where they may change the
 /// choice, and waited for no longer than that is worth: others say later where they see this node.
-async fn choose_address(listen: SocketAddr, seeds: &Seeds) -> (SocketAddr, AdvertisedBy) {
-    let machine = Machine::look();
+async fn choose_address(
+    listen: SocketAddr,
+    seeds: &Seeds,
+    machine: &Machine,
+) -> (SocketAddr, AdvertisedBy) {
     let (known, are_all) = (seeds.known().collect(), seeds.are_known());
-    let mut choice = Choice { listen, machine: &machine, seeds: known, are_all };
+    let mut choice = Choice { listen, machine, seeds: known, are_all };
     if choice.is_open() {
         let mut found = look_up_once(seeds);
         let until = Instant::now() + LOOK_UP_MAX;

@@ -16,9 +16,11 @@ use tokio::time::{Instant as Clock, sleep, sleep_until, timeout_at};
 use super::clock::Clocks;
 use super::data_folder::DataFolder;
 use super::joining::{JoinPolicy, Waiters};
+use super::machine::Machine;
 use super::messages::Inbox;
 use super::mirror::{Mirror, Progress};
 use super::notices::NoticeBoard;
+use super::roaming::Roaming;
 use super::seeds::{Finder, Found, Seeds};
 use super::withheld::{Done, Withheld};
 use super::{CommandError, LeaveReport};
@@ -34,12 +36,15 @@ pub(super) const COMMANDS_MAX: usize = 64;
 const BATCH: usize = 32;
 /// The longest datagram that is taken.
 const DATAGRAM_BYTES: usize = 65_535;
+/// To so many members a route is looked for when this machine has another address.
+const MEMBERS_ASKED: usize = 8;
 /// How long to rest when a plane fails.
 const REST: Duration = Duration::from_millis(20);
 
 /// What a handle asks of the loop.
 pub(super) enum Command {
     SetMetadata { metadata: Vec<u8>, done: Done<()> },
+    SetAdvertise { address: SocketAddr, done: Done<()> },
     Broadcast { payload: Vec<u8>, done: Done<()> },
     Send { to: NodeId, payload: Vec<u8>, done: Done<()> },
     SendReliable { to: NodeId, payload: Vec<u8>, done: Done<()> },
@@ -60,6 +65,7 @@ enum Input {
     Seeds(Found),
     Saved(Result<(), String>),
     JoinTooLong,
+    LookAtMachine,
     Timeout,
 }
 
@@ -111,6 +117,8 @@ pub(super) struct Driver<T> {
     /// Whether nobody has answered yet, and of some seed no address was looked for, or of none one was
     /// found.
     unresolved: bool,
+    /// Follows the addresses of the machine, if this node listens on all of them.
+    roaming: Option<Roaming>,
     wake_at: Instant,
 }
 
@@ -158,8 +166,15 @@ impl<T: Transport> Driver<T> {
             first_join,
             joins: Waiters::default(),
             unresolved: false,
+            roaming: None,
             wake_at: Instant::NEVER,
         }
+    }
+
+    /// Has the node take up the addresses of its machine.
+    pub(super) fn follow(&mut self, roaming: Roaming) {
+        self.node.handle_interfaces(self.clocks.now(), &roaming.machine().addresses);
+        self.roaming = Some(roaming);
     }
 
     /// Runs until it is told to stop or nobody holds a handle any more.
@@ -197,6 +212,13 @@ impl<T: Transport> Driver<T> {
                 None => std::future::pending().await,
             }
         };
+        let look_at = self.roaming.as_ref().map(Roaming::deadline);
+        let look = async {
+            match look_at {
+                Some(at) => sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             biased;
             command = self.commands.recv() => Input::Command(command),
@@ -210,6 +232,7 @@ impl<T: Transport> Driver<T> {
             Some(found) = self.seeds.recv() => Input::Seeds(found),
             Some(saved) = self.saving.join_next() => Input::Saved(outcome(saved)),
             () = join_too_long => Input::JoinTooLong,
+            () = look => Input::LookAtMachine,
             input = from_network(&*self.transport, batch) => input,
         }
     }
@@ -230,6 +253,7 @@ impl<T: Transport> Driver<T> {
             Input::Seeds(found) => self.on_seeds(now, &found),
             Input::Saved(result) => self.handle_saved(now, result),
             Input::JoinTooLong => self.on_join_too_long(now),
+            Input::LookAtMachine => self.look_at_machine(now),
             Input::Timeout => {}
         }
         if now.monotonic >= self.wake_at {
@@ -258,6 +282,10 @@ impl<T: Transport> Driver<T> {
             Command::SetMetadata { metadata, done } => {
                 let result: Result<(), RecordError> = self.node.set_metadata(now, &metadata);
                 self.withheld.command(done, result.map_err(CommandError::from));
+            }
+            Command::SetAdvertise { address, done } => {
+                let result = self.set_advertise(now, address);
+                self.withheld.command(done, result);
             }
             Command::Broadcast { payload, done } => {
                 let result = self.node.broadcast(now, &payload);
@@ -319,6 +347,32 @@ impl<T: Transport> Driver<T> {
             self.unresolved = !found.complete;
         } else {
             self.node.update_seeds(now, &found.addresses);
+        }
+    }
+
+    /// An address that the user gives stays, whatever the machine does.
+    fn set_advertise(&mut self, now: Now, address: SocketAddr) -> Result<(), CommandError> {
+        if !self.transport.reaches(address) {
+            return Err(CommandError::Family(address));
+        }
+        self.node.set_address(now, address)?;
+        self.node.handle_interfaces(now, &[]);
+        self.roaming = None;
+        Ok(())
+    }
+
+    fn look_at_machine(&mut self, now: Now) {
+        let Some(roaming) = &mut self.roaming else { return };
+        if !roaming.look(Machine::look()) {
+            return;
+        }
+        self.node.handle_interfaces(now, &roaming.machine().addresses);
+        let present = self.node.members().filter(|member| member.state.is_present());
+        let members = present.map(|member| member.address).take(MEMBERS_ASKED).collect();
+        let (listen, advertised) = (self.transport.local_addr(), self.node.local().address);
+        if let Some(address) = roaming.replace(listen, advertised, members) {
+            // It is one of the machine's interfaces, so that it makes a record.
+            let _ = self.node.move_to(now, address);
         }
     }
 

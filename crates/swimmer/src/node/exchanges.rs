@@ -12,6 +12,7 @@ use swim_proto::{
 
 use super::offers::Sender;
 use super::output::{Completion, ExchangeId, RequestId, SendId, SendOutcome};
+use super::place::seen;
 use super::round::{Comparison, Round};
 use super::{Node, Pending, Ready};
 use crate::event::Notice;
@@ -27,6 +28,18 @@ pub(super) enum Purpose {
     Ping { seq: Seq },
     Leave { seq: Seq },
     User(SendId),
+}
+
+impl Purpose {
+    /// With whom tables are compared, in frames that may be long.
+    fn compares_with(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Join { seed } => Some(*seed),
+            Self::Sync(comparison) => Some(comparison.to),
+            Self::Records(round) => Some(round.comparison.to),
+            Self::Ping { .. } | Self::Leave { .. } | Self::User(_) => None,
+        }
+    }
 }
 
 /// What has come of an exchange.
@@ -104,6 +117,7 @@ impl Node {
         let request = Request::Join { cluster: cluster.as_str() };
         self.begin(&Frame::Request(request))?;
         let _ = self.push_part(Who::Local, FRAME_BYTES_MAX);
+        self.ask_for_room(seed);
         self.finish_exchange(seed, Purpose::Join { seed }, self.exchange_deadline())
     }
 
@@ -239,8 +253,10 @@ impl Node {
                 self.refuse(id, RefusalReason::Versions);
             } else if full && self.membership.table().find(joiner).is_none() {
                 self.refuse(id, RefusalReason::Full);
+            } else if Self::is_unreachable(from, fields.address) {
+                self.refuse_address(id, joiner, from, fields.address);
             } else {
-                self.on_records(from, id, joiner, (BucketSet::ALL, Some(ShortId(0))), parts);
+                self.on_joiner(from, id, joiner, parts);
             }
         } else {
             self.wire.frames_malformed += 1;
@@ -271,9 +287,22 @@ impl Node {
     pub fn handle_reply(&mut self, now: impl Into<Now>, id: ExchangeId, answer: Answer<'_>) {
         self.enter(now);
         let Some(purpose) = self.exchanges.open.remove(&id) else { return };
+        let compares_with = purpose.compares_with();
         match answer {
-            Answer::Frame(frame) => self.on_reply_frame(purpose, frame),
-            Answer::Nothing => self.on_exchange_unanswered(purpose),
+            Answer::Frame(frame) => {
+                if let Some(with) = compares_with {
+                    self.rooms.on_answered(with);
+                }
+                self.on_reply_frame(purpose, frame);
+            }
+            Answer::Nothing => {
+                if let Some(to) = compares_with
+                    && self.rooms.on_failed(self.now, to)
+                {
+                    self.notice_once(to, Notice::SmallPath { to });
+                }
+                self.on_exchange_unanswered(purpose);
+            }
             Answer::Refused => self.on_exchange_refused(purpose),
         }
         self.collect(usize::MAX);
@@ -347,7 +376,7 @@ impl Node {
                 self.on_round_answered(round, from, digest, next, parts);
             }
             (Purpose::Join { seed: by }, Reply::Refusal { cluster, reason }) => {
-                self.on_join_refused(by, cluster, reason);
+                self.on_join_refused(by, cluster, reason, seen(parts));
             }
             (Purpose::Ping { seq }, Reply::Ack { seq: acked }) if seq == acked => {
                 self.membership.handle_reliable_ack(self.now, seq);
@@ -373,7 +402,16 @@ impl Node {
         }
     }
 
-    fn on_join_refused(&mut self, by: SocketAddr, cluster: &str, reason: RefusalReason) {
+    fn on_join_refused(
+        &mut self,
+        by: SocketAddr,
+        cluster: &str,
+        reason: RefusalReason,
+        seen: Option<SocketAddr>,
+    ) {
+        if let Some(seen) = seen {
+            self.on_seen(seen, false);
+        }
         if self.membership.handle_refused(by, reason) {
             self.notice_once(by, Notice::JoinRefused { by, cluster: cluster.into(), reason });
         }
@@ -392,6 +430,9 @@ impl Node {
             self.synced = false;
         }
         if !reflected {
+            if let Some(seen) = seen(parts.clone()) {
+                self.on_seen(seen, false);
+            }
             let comparison = Comparison::first(seed, Ask::Join, self.membership.digest());
             self.on_compared(comparison, from, digest, told, parts);
         }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use swim_membership::{KnownBug, Lookup, Now, Source, Who};
+use swim_membership::{KnownBug, Lookup, Now, Source, Via, Who};
 use swim_proto::{Datagram, DecodeError, Part, Parts, ShortId, Subject};
 
 use super::offers::Sender;
@@ -70,6 +70,9 @@ impl Node {
             match part {
                 Ok(Part::Broadcast { origin, key, payload }) => {
                     self.on_broadcast(origin, key, payload);
+                }
+                Ok(Part::Seen { address }) if matches!(source.via, Via::Gossip | Via::Ack(_)) => {
+                    self.on_seen(address, true);
                 }
                 Ok(part) => self.membership.handle_part(self.now, source, &part),
                 Err(_) => self.wire.parts_malformed += 1,

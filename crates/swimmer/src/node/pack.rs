@@ -97,6 +97,10 @@ impl Node {
                 let _ = self.push_part(who, limit);
             }
             Tell::Record(ix) => self.push_record(ix, limit),
+            Tell::Seen => {
+                let seen = Part::Seen { address: to };
+                let _ = self.codec.push(&seen, limit.min(bytes_max), &mut self.out);
+            }
         }
         self.finish_datagram(to)
     }

@@ -15,7 +15,7 @@
 use std::net::SocketAddr;
 
 use swim_membership::{Ask, MemberIx, Source, Stretch, SyncEnd, Via, Who};
-use swim_proto::limits::{BUCKETS, FRAME_BYTES_MAX};
+use swim_proto::limits::{BUCKETS, FRAME_BYTES_MAX, FRAME_BYTES_TINY};
 use swim_proto::{
     BucketDigests, BucketSet, Fit, Frame, NodeId, Part, Parts, RefusalReason, Reply, Request,
     ShortId, State,
@@ -44,6 +44,7 @@ impl Node {
             self.on_sync_unsayable(&comparison);
             return None;
         }
+        self.ask_for_room(comparison.to);
         let _ = self.push_part(Who::Local, FRAME_BYTES_MAX);
         let deadline = self.exchange_deadline();
         self.finish_exchange(comparison.to, Purpose::Sync(comparison), deadline)
@@ -62,8 +63,9 @@ impl Node {
                 self.on_sync_unsayable(&round.comparison);
                 return None;
             }
-            let told = self.push_head();
-            match self.push_records(&selected) {
+            let room = self.ask_for_room(round.comparison.to);
+            let told = self.push_head(room);
+            match self.push_records(&selected, room) {
                 None => break told,
                 Some(cut) => {
                     more = Some(selected[cut].0);
@@ -96,25 +98,39 @@ impl Node {
         table.select(&push.stretch, |short, ix| push.lacks(short, table.hash_held(ix)), selected)
     }
 
+    /// Asks for a reply that is no longer than what gets through, if that is known (E7). Returns how long
+    /// the request may be.
+    pub(super) fn ask_for_room(&mut self, to: SocketAddr) -> usize {
+        let room = self.rooms.of(self.now, to);
+        if room < FRAME_BYTES_MAX {
+            let part = Part::Room { bytes: room as u32 };
+            let _ = self.codec.push(&part, FRAME_BYTES_MAX, &mut self.out);
+        }
+        room
+    }
+
     /// What contradicts the other side (E3), then our own word. Returns how many contradictions.
-    fn push_head(&mut self) -> usize {
+    fn push_head(&mut self, room: usize) -> usize {
         let (codec, out) = (&mut *self.codec, &mut self.out);
-        let fits = |part: &Part<'_>| codec.push(part, FRAME_BYTES_MAX, out) == Fit::Written;
+        let fits = |part: &Part<'_>| codec.push(part, room, out) == Fit::Written;
         let told = self.membership.contradictions().take_while(fits).count();
         let _ = self.push_part(Who::Local, FRAME_BYTES_MAX);
         told
     }
 
     /// Tells these members, each by its record and, if it is suspect, that. Returns which is the
-    /// first that does not fit.
-    fn push_records(&mut self, selected: &[(ShortId, MemberIx)]) -> Option<usize> {
+    /// first that does not fit. The first of all has a place, or short frames would tell nothing.
+    fn push_records(&mut self, selected: &[(ShortId, MemberIx)], room: usize) -> Option<usize> {
         let membership = &self.membership;
+        let mut limit = FRAME_BYTES_MAX;
         selected.iter().position(|&(_, ix)| {
             let record = membership.record_part(ix);
             let suspect = membership.claim(ix).state == State::Suspect;
             let suspicion = membership.part(Who::Member(ix)).filter(|_| suspect);
             let mut parts = std::iter::once(record).chain(suspicion);
-            parts.any(|part| self.codec.push(&part, FRAME_BYTES_MAX, &mut self.out) == Fit::NoRoom)
+            let cut = parts.any(|part| self.codec.push(&part, limit, &mut self.out) == Fit::NoRoom);
+            limit = room;
+            cut
         })
     }
 
@@ -127,11 +143,26 @@ impl Node {
         parts: Parts<'_>,
     ) {
         self.membership.handle_compared_with(self.now, peer);
+        let room = room_asked(parts.clone());
         if !self.take_request(from, id, peer, parts) {
             return;
         }
         let buckets = digests.differing(&self.membership.bucket_digests());
-        self.reply_entries(id, buckets, Some(ShortId(0)));
+        self.reply_entries(id, buckets, Some(ShortId(0)), (room, None));
+    }
+
+    /// A joiner is told where it was seen, and all that is held.
+    pub(super) fn on_joiner(
+        &mut self,
+        from: SocketAddr,
+        id: RequestId,
+        joiner: NodeId,
+        parts: Parts<'_>,
+    ) {
+        let room = room_asked(parts.clone());
+        if self.take_request(from, id, joiner, parts) {
+            self.reply_entries(id, BucketSet::ALL, Some(ShortId(0)), (room, Some(from)));
+        }
     }
 
     pub(super) fn on_records(
@@ -142,8 +173,9 @@ impl Node {
         (buckets, pull): (BucketSet, Option<ShortId>),
         parts: Parts<'_>,
     ) {
+        let room = room_asked(parts.clone());
         if self.take_request(from, id, peer, parts) {
-            self.reply_entries(id, buckets, pull);
+            self.reply_entries(id, buckets, pull, (room, None));
         }
     }
 
@@ -161,12 +193,19 @@ impl Node {
         }
         self.membership.end_contradictions(0);
         self.handle_parts(Source { address: from, via: Via::Request(peer) }, parts);
+        self.membership.handle_requested_by(peer, from);
         true
     }
 
     /// Entries are packed again where they do not fit one frame: from where on there is more
     /// stands before them, and is known only after.
-    fn reply_entries(&mut self, id: RequestId, buckets: BucketSet, pull: Option<ShortId>) {
+    fn reply_entries(
+        &mut self,
+        id: RequestId,
+        buckets: BucketSet,
+        pull: Option<ShortId>,
+        (room, seen): (usize, Option<SocketAddr>),
+    ) {
         let (from, digest) = (self.membership.id(), self.membership.digest());
         let mut selected = std::mem::take(&mut self.selected);
         selected.clear();
@@ -179,8 +218,11 @@ impl Node {
             if self.begin(&Frame::Reply(entries)).is_none() {
                 return;
             }
-            let told = self.push_head();
-            match self.push_records(&selected) {
+            if let Some(from) = seen {
+                self.push_seen(from);
+            }
+            let told = self.push_head(room);
+            match self.push_records(&selected, room) {
                 None => break told,
                 Some(cut) => {
                     next = Some(selected[cut].0);
@@ -296,4 +338,13 @@ impl Node {
     pub(super) fn on_round_failed(&mut self, round: &Round) {
         self.on_sync_ended(&round.comparison, None);
     }
+}
+
+/// How long the reply to a request may be: it says so among its first two parts, if it does.
+fn room_asked(parts: Parts<'_>) -> usize {
+    let asked = parts.take(2).find_map(|part| match part {
+        Ok(Part::Room { bytes }) => Some(bytes as usize),
+        _ => None,
+    });
+    asked.map_or(FRAME_BYTES_MAX, |bytes| bytes.clamp(FRAME_BYTES_TINY, FRAME_BYTES_MAX))
 }
