@@ -142,8 +142,8 @@ fn describe(notice: &Notice, own: &str) -> String {
             format!("member {id} speaks from {from}, its record says {record}")
         }
         Notice::SmallPath { to } => format!(
-            "short messages to {to} get through and long ones do not: packets above some size are lost on the \
-             way; --datagram-bytes 1232, or less, on all members helps"
+            "short messages to or from {to} get through and long ones do not: packets above some size are lost \
+             on the way, or TCP is blocked; --datagram-bytes 1232, or less, on all members may help"
         ),
         Notice::Moved { before, now } => {
             format!("this node is reached at {now} from now on, no more at {before}")

@@ -186,8 +186,8 @@ pub enum Notice {
         /// The address now.
         now: SocketAddr,
     },
-    /// Long frames to or from this address do not get through, and short ones do: something on the way
-    /// loses packets above some size, and ICMP does not say so. Tables are compared in short frames from
+    /// Long frames to or from this address do not get through, and short ones or datagrams do: something on
+    /// the way loses packets above some size, and ICMP does not say so; or it blocks TCP. Tables are compared in short frames from
     /// now on (E7); for datagrams [`ConfigBuilder::datagram_bytes_max`](crate::ConfigBuilder) is to be lowered,
     /// to 1,232 for a path of 1,280 bytes.
     SmallPath {

@@ -280,6 +280,21 @@ fn e7_a_joiner_behind_a_path_that_loses_long_frames_gets_the_whole_table_and_say
     assert_eq!(told.count(), 1);
 }
 
+#[test]
+fn e7_a_seed_whose_datagrams_come_and_whose_replies_do_not_is_told_as_a_path_that_loses_them() {
+    let mut peers =
+        [Peer::new(1, "10.0.0.1:7", "10.0.0.1:7"), Peer::new(2, "10.0.0.2:7", "10.0.0.2:7")];
+    let mut now = Instant::ZERO;
+    // A join fits, its reply does not.
+    peers[1].frame_max = 100;
+    let to = address("10.0.0.1:7");
+    peers[1].node.join(now, &[to]);
+    run(&mut peers, &mut now, 20 * SECOND);
+    assert!(!peers[1].node.is_joined());
+    let notices = &peers[1].notices;
+    assert_eq!(notices.iter().filter(|&it| *it == Notice::SmallPath { to }).count(), 1);
+}
+
 #[tokio::test]
 async fn j3_a_member_whose_record_leads_nowhere_and_those_that_hear_it_are_told() {
     let first = start(&[]).await;

@@ -180,6 +180,11 @@ impl Membership {
         self.seeds.wanted()
     }
 
+    /// Whether no seed has answered yet, and this address is one.
+    pub fn wants_seed(&self, address: SocketAddr) -> bool {
+        self.seeds.wanted() && self.seeds.addresses().contains(&address)
+    }
+
     /// Whether the goal of joining is reached: somebody has answered; or there is no seed, and
     /// nobody known from an earlier life answers.
     pub fn is_joined(&self) -> bool {

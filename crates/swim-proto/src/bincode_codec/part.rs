@@ -83,7 +83,7 @@ pub(super) fn encode(part: &Part<'_>, out: &mut Bounded<'_>) -> Result<(), Encod
             let mut body = [0; ADDRESS_BYTES_MAX];
             let body = write_address(address, &mut body);
             out.put(&[TAG_SEEN])?;
-            out.encode(&&*body)
+            out.encode(&body)
         }
         Part::Room { bytes } => {
             out.put(&[TAG_ROOM])?;

@@ -296,10 +296,8 @@ impl Node {
                 self.on_reply_frame(purpose, frame);
             }
             Answer::Nothing => {
-                if let Some(to) = compares_with
-                    && self.rooms.on_failed(self.now, to)
-                {
-                    self.notice_once(to, Notice::SmallPath { to });
+                if let Some(to) = compares_with {
+                    self.on_round_unanswered(to, &purpose);
                 }
                 self.on_exchange_unanswered(purpose);
             }
@@ -350,6 +348,16 @@ impl Node {
             Purpose::Records(round) => self.on_round_failed(&round),
             Purpose::Join { seed } => self.on_join_unanswered(seed),
             Purpose::Ping { .. } | Purpose::Leave { .. } => {}
+        }
+    }
+
+    /// A round of a join or a comparison was not answered. Where short frames were, or a seed that does
+    /// not answer has sent datagrams meanwhile, it is long packets that are lost.
+    fn on_round_unanswered(&mut self, to: SocketAddr, purpose: &Purpose) {
+        let short_ones_pass = self.rooms.on_failed(self.now, to);
+        let joins = matches!(purpose, Purpose::Join { .. });
+        if short_ones_pass || joins && self.rooms.take_heard(to) {
+            self.notice_once(to, Notice::SmallPath { to });
         }
     }
 

@@ -21,6 +21,9 @@ impl Node {
         let mut scratch = std::mem::take(&mut self.scratch);
         match self.codec.decode_datagram(bytes, &mut scratch) {
             Ok(packet) => {
+                if self.membership.wants_seed(from) {
+                    self.rooms.on_heard(from);
+                }
                 let via = self.membership.via(from, &packet.message);
                 // News first: it may say who the sender is.
                 self.handle_parts(Source { address: from, via }, packet.parts);

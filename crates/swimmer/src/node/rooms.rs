@@ -23,26 +23,44 @@ struct Room {
 
 /// The addresses with which an exchange has failed.
 #[derive(Default)]
-pub(super) struct Rooms(Vec<Room>);
+pub(super) struct Rooms {
+    rooms: Vec<Room>,
+    /// Seeds that have sent a datagram before any has answered.
+    heard: Vec<SocketAddr>,
+}
 
 impl Rooms {
+    /// A datagram has come from a seed, and none has answered yet.
+    pub(super) fn on_heard(&mut self, from: SocketAddr) {
+        if self.heard.len() < ADDRESSES_MAX && !self.heard.contains(&from) {
+            self.heard.push(from);
+        }
+    }
+
+    /// Whether a datagram has come from this one while it was asked.
+    pub(super) fn take_heard(&mut self, from: SocketAddr) -> bool {
+        let before = self.heard.len();
+        self.heard.retain(|&heard| heard != from);
+        self.heard.len() < before
+    }
+
     /// The most bytes of a frame to or from this address.
     pub(super) fn of(&self, now: Instant, to: SocketAddr) -> usize {
-        let room = self.0.iter().find(|room| room.to == to && now < room.until);
+        let room = self.rooms.iter().find(|room| room.to == to && now < room.until);
         room.map_or(FRAME_BYTES_MAX, |room| room.bytes)
     }
 
     /// A round with this address was not answered. Returns whether it is the length: shorter ones were
     /// answered, and a longer one was not.
     pub(super) fn on_failed(&mut self, now: Instant, to: SocketAddr) -> bool {
-        self.0.retain(|room| now < room.until);
+        self.rooms.retain(|room| now < room.until);
         let until = now + KEPT;
-        let Some(room) = self.0.iter_mut().find(|room| room.to == to) else {
-            if self.0.len() == ADDRESSES_MAX {
-                self.0.remove(0);
+        let Some(room) = self.rooms.iter_mut().find(|room| room.to == to) else {
+            if self.rooms.len() == ADDRESSES_MAX {
+                self.rooms.remove(0);
             }
             let (bytes, bytes_max) = (FRAME_BYTES_SMALL, FRAME_BYTES_MAX);
-            self.0.push(Room { to, bytes, bytes_max, answered: false, until });
+            self.rooms.push(Room { to, bytes, bytes_max, answered: false, until });
             return false;
         };
         if room.answered {
@@ -57,12 +75,13 @@ impl Rooms {
 
     /// A round with this address was answered: the next may be twice as long.
     pub(super) fn on_answered(&mut self, to: SocketAddr) {
-        let Some(at) = self.0.iter().position(|room| room.to == to) else { return };
-        let room = &mut self.0[at];
+        self.take_heard(to);
+        let Some(at) = self.rooms.iter().position(|room| room.to == to) else { return };
+        let room = &mut self.rooms[at];
         room.answered = true;
         room.bytes = (room.bytes * 2).min(room.bytes_max);
         if room.bytes == FRAME_BYTES_MAX {
-            self.0.remove(at);
+            self.rooms.remove(at);
         }
     }
 }
@@ -90,7 +109,7 @@ mod tests {
             lengths.push(rooms.of(at(1), to));
         }
         assert_eq!((lengths[0], lengths[1]), (FRAME_BYTES_SMALL, 2 * FRAME_BYTES_SMALL));
-        assert!(lengths.len() < 9 && rooms.0.is_empty(), "{lengths:?}");
+        assert!(lengths.len() < 9 && rooms.rooms.is_empty(), "{lengths:?}");
         assert_eq!(rooms.of(at(1), address(8)), FRAME_BYTES_MAX, "another address");
     }
 
@@ -113,7 +132,7 @@ mod tests {
         for port in 1..=1_000 {
             rooms.on_failed(at(0), address(port));
         }
-        assert_eq!(rooms.0.len(), ADDRESSES_MAX);
+        assert_eq!(rooms.rooms.len(), ADDRESSES_MAX);
         for _ in 0..5 {
             assert!(!rooms.on_failed(at(1), address(1_000)));
             assert_eq!(rooms.of(at(1), address(1_000)), FRAME_BYTES_TINY);
