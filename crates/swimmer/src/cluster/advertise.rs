@@ -95,6 +95,10 @@ impl Choice<'_> {
     fn candidates(&self) -> impl Iterator<Item = IpAddr> {
         let mut all: Vec<IpAddr> = self.machine.default_routes.clone();
         all.extend(&self.machine.addresses);
+        if !all.iter().any(|&ip| Scope::of(ip) == Scope::Wide && self.is_usable(ip)) {
+            // Its cable may be plugged in later.
+            all.extend(&self.machine.idle);
+        }
         all.retain(|&ip| self.is_usable(ip));
         all.sort_by_key(IpAddr::is_ipv6);
         let mut seen = Vec::new();
@@ -143,7 +147,8 @@ mod tests {
         routes: &[&str],
         seeds: &[&str],
     ) -> (String, AdvertisedBy) {
-        let machine = Machine { addresses: ips(addresses), default_routes: ips(routes) };
+        let (addresses, default_routes) = (ips(addresses), ips(routes));
+        let machine = Machine { addresses, default_routes, ..Machine::default() };
         let seeds = seeds.iter().map(|seed| seed.parse().unwrap()).collect();
         let listen = listen.parse().unwrap();
         let choice = Choice { listen, machine: &machine, seeds, are_all: true };
@@ -209,9 +214,22 @@ mod tests {
     }
 
     #[test]
+    fn an_interface_that_nobody_uses_is_the_last_choice() {
+        let (listen, idle) = ("0.0.0.0:7".parse().unwrap(), ips(&["172.17.0.1"]));
+        for (addresses, ip) in
+            [(&["127.0.0.1", "198.51.100.7"][..], "198.51.100.7"), (&["127.0.0.1"], "172.17.0.1")]
+        {
+            let machine =
+                Machine { addresses: ips(addresses), idle: idle.clone(), ..Machine::default() };
+            let choice = Choice { listen, machine: &machine, seeds: Vec::new(), are_all: true };
+            assert_eq!(choice.advertised().0.ip().to_string(), ip);
+        }
+    }
+
+    #[test]
     fn names_are_of_use_only_where_there_is_a_choice() {
         let machine =
-            |addresses: &[&str]| Machine { addresses: ips(addresses), default_routes: Vec::new() };
+            |addresses: &[&str]| Machine { addresses: ips(addresses), ..Machine::default() };
         let is_open = |machine: &Machine, listen: &str| {
             let listen = listen.parse().unwrap();
             Choice { listen, machine, seeds: Vec::new(), are_all: false }.is_open()

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
-use if_addrs::{IfOperStatus, get_if_addrs};
+use if_addrs::{IfOperStatus, Interface, get_if_addrs};
 use swim_proto::Scope;
 
 /// More addresses than this are not looked at.
@@ -11,9 +11,11 @@ const ADDRESSES_MAX: usize = 256;
 /// This machine's addresses.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Machine {
-    /// Those of its interfaces, in its order, but the ones without a carrier last. Without those of
-    /// IPv6 that are link-local, for they are of no use without a zone.
+    /// Those of its interfaces, in its order. Without those of IPv6 that are link-local, for they are of
+    /// no use without a zone.
     pub(super) addresses: Vec<IpAddr>,
+    /// Those of interfaces without a carrier: an unplugged cable, a bridge that nobody uses.
+    pub(super) idle: Vec<IpAddr>,
     /// Those at which the default routes begin.
     pub(super) default_routes: Vec<IpAddr>,
 }
@@ -28,23 +30,27 @@ impl Machine {
         ];
         let default_routes = outside.into_iter().map(|ip| SocketAddr::new(ip, 9));
         let default_routes = default_routes.filter_map(source_towards).collect();
-        let addresses = addresses().unwrap_or_else(|| Vec::clone(&default_routes));
-        Self { addresses, default_routes }
+        let found = addresses().unwrap_or_else(|| (Vec::clone(&default_routes), Vec::new()));
+        let (addresses, idle) = found;
+        Self { addresses, idle, default_routes }
     }
 
     /// Whether this is an address of this machine.
     pub(super) fn has(&self, ip: IpAddr) -> bool {
         let ip = ip.to_canonical();
-        Scope::of(ip) == Scope::Host || self.addresses.contains(&ip)
+        Scope::of(ip) == Scope::Host || self.addresses.contains(&ip) || self.idle.contains(&ip)
     }
 }
 
-fn addresses() -> Option<Vec<IpAddr>> {
+/// The addresses of interfaces with a carrier, and those of the others.
+fn addresses() -> Option<(Vec<IpAddr>, Vec<IpAddr>)> {
     let mut interfaces = get_if_addrs().ok()?;
-    interfaces.sort_by_key(|interface| interface.oper_status != IfOperStatus::Up);
-    let ips = interfaces.iter().map(|interface| interface.ip());
-    let usable = ips.filter(|ip| ip.is_ipv4() || Scope::of(*ip) != Scope::Link);
-    Some(usable.take(ADDRESSES_MAX).collect())
+    interfaces.retain(|it| it.ip().is_ipv4() || Scope::of(it.ip()) != Scope::Link);
+    interfaces.truncate(ADDRESSES_MAX);
+    let (up, idle): (Vec<_>, Vec<_>) =
+        interfaces.into_iter().partition(|it| it.oper_status == IfOperStatus::Up);
+    let ips = |interfaces: Vec<Interface>| interfaces.iter().map(Interface::ip).collect();
+    Some((ips(up), ips(idle)))
 }
 
 /// This machine's address on the route to `to`. Connecting a datagram socket sends nothing.

@@ -69,7 +69,7 @@ mod tests {
 
     fn machine(addresses: &[&str]) -> Machine {
         let addresses = addresses.iter().map(|ip| ip.parse().unwrap()).collect();
-        Machine { addresses, default_routes: Vec::new() }
+        Machine { addresses, ..Machine::default() }
     }
 
     fn address(text: &str) -> SocketAddr {

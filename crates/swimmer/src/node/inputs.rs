@@ -74,7 +74,8 @@ impl Node {
                 Ok(Part::Broadcast { origin, key, payload }) => {
                     self.on_broadcast(origin, key, payload);
                 }
-                Ok(Part::Seen { address }) if matches!(source.via, Via::Gossip | Via::Ack(_)) => {
+                // Whom this node has asked is believed, and nobody else: others could make it move.
+                Ok(Part::Seen { address }) if matches!(source.via, Via::Ack(_)) => {
                     self.on_seen(address, true);
                 }
                 Ok(part) => self.membership.handle_part(self.now, source, &part),
