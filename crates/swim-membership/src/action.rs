@@ -181,6 +181,17 @@ pub enum Action {
         /// What its record says.
         record: SocketAddr,
     },
+    /// A present member uses another timing than this node, as its new record says (W7).
+    OtherTiming {
+        /// Which.
+        member: MemberIx,
+    },
+    /// There is another process with this node's id, which has started earlier, and it has answered
+    /// just now (R4).
+    StartedLater {
+        /// Its address.
+        other: SocketAddr,
+    },
     /// The leave is over.
     Left {
         /// How many peers acknowledged it.
@@ -245,9 +256,10 @@ pub enum EventKind {
     Isolated,
     /// It hears from others again, or a partition is over (E6). The member is this node.
     Healed,
-    /// Another process uses this node's id. The member is this node.
+    /// Two processes use the member's id: this node's, or that of another whose record has returned to
+    /// an address that it had left (R4).
     Conflict {
-        /// The address in the other's record.
+        /// The address of the process that is not at the member's.
         other: SocketAddr,
     },
 }

@@ -4,7 +4,10 @@ use core::fmt;
 use core::str::FromStr;
 use core::time::Duration;
 
+use swim_proto::Timing;
 use swim_proto::limits::{DATAGRAM_BYTES_DEFAULT, DATAGRAM_BYTES_MAX, DATAGRAM_BYTES_MIN};
+
+use crate::conflict_times::ConflictTimes;
 
 /// No time that is configured is longer.
 const DURATION_MAX: Duration = Duration::from_secs(24 * 3_600);
@@ -393,6 +396,11 @@ impl Config {
         self
     }
 
+    /// Period and suspicion minimum, as this node's record says them (W7).
+    pub fn timing(&self) -> Timing {
+        Timing::new(self.period(), self.suspicion_min())
+    }
+
     /// A preset as it is.
     pub fn preset(profile: Profile) -> Self {
         Self(Self::builder(profile))
@@ -470,7 +478,15 @@ impl Builder {
             ("timeout_floor", self.timeout_floor, "base_timeout", self.base_timeout),
             ("suspicion_min", self.suspicion_min, "suspicion_alpha × beta × period", suspicion_max),
             ("suspicion_min", self.suspicion_min, "tombstone_age", self.tombstone_age),
-        ] {
+            // No more patience is given than the isolation hold leaves (S6).
+            ("period", self.period, "isolation_hold", self.isolation_hold),
+            // Tombstones answer those that still hold the dead present (M6, E5).
+            ("sync_interval", self.sync_interval, "tombstone_age", self.tombstone_age),
+            ("healing_interval", self.healing_interval, "tombstone_age", self.tombstone_age),
+        ]
+        .into_iter()
+        .chain(ConflictTimes::with_sync(self.sync_interval).relations())
+        {
             if smaller_value >= larger_value {
                 return Err(ConfigError::Order { smaller, smaller_value, larger, larger_value });
             }
@@ -531,6 +547,10 @@ mod tests {
         assert!(matches!(error, ConfigError::Number { field: "relays", value: 17, .. }));
         let error = base().expected_pause(second * 86_401).build().unwrap_err();
         assert_eq!(error, ConfigError::OutOfRange("expected_pause"));
+        let error = base().sync_interval(second * 9).tombstone_age(second * 9).build().unwrap_err();
+        assert!(matches!(error, ConfigError::Order { smaller: "sync_interval", .. }));
+        let error = base().isolation_hold(second).build().unwrap_err();
+        assert!(matches!(error, ConfigError::Order { smaller: "period", .. }));
         let error = base().suspicion_min(second * 24).build().unwrap_err();
         assert!(matches!(error, ConfigError::Order { smaller: "suspicion_min", .. }));
     }

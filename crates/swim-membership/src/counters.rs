@@ -79,6 +79,10 @@ pub struct Counters {
     pub contradictions_full: u64,
     /// Signs of another process with this node's id.
     pub conflicts: u64,
+    /// Other members of which this node has seen that two processes use their id (R4).
+    pub conflicts_of_members: u64,
+    /// Addresses that members have left, forgotten before their time for want of room (R4).
+    pub moves_full: u64,
     /// Times that what is kept over a restart was written.
     pub persists: u64,
     /// Times that it could not be written.
@@ -133,6 +137,8 @@ impl Counters {
             repairs_in_vain,
             contradictions_full,
             conflicts,
+            conflicts_of_members,
+            moves_full,
             persists,
             persists_failed,
         ]

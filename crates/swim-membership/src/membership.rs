@@ -31,6 +31,7 @@ use swim_proto::{
 use crate::action::{Action, Death, Event, EventKind, MemberView, Via, Who};
 use crate::agreement::Agreement;
 use crate::config::Config;
+use crate::conflict_times::ConflictTimes;
 use crate::counters::Counters;
 use crate::deadlines::Deadlines;
 use crate::healing::Healing;
@@ -41,6 +42,7 @@ use crate::known::Known;
 use crate::known_bug::KnownBug;
 use crate::leaving::Leaving;
 use crate::local::Local;
+use crate::moves::Moves;
 use crate::order::Order;
 use crate::patience::Patience;
 use crate::places::Places;
@@ -93,6 +95,7 @@ pub struct Membership {
     relays: Relays,
     suspicions: Deadlines<Suspicion>,
     refusing: Refusing,
+    moves: Moves,
     /// Which addresses lead to their members, and who speaks from elsewhere (J3, P7).
     places: Places,
     /// The dead and left, and how the dead came to be; the deadline is when to forget.
@@ -175,7 +178,8 @@ impl Membership {
         let incarnation = saved.as_ref().map(|saved| saved.incarnation);
         let pause = saved.as_ref().map_or(Duration::ZERO, |saved| saved.pause);
         let (patience, record) = pauses::first_patience(now, &config, pause, record);
-        let local = Local::new(id, id.short(tag).tiny(), record, incarnation);
+        let local =
+            Local::new(id, id.short(tag).tiny(), record, incarnation, ConflictTimes::of(&config));
         let keeping = Keeping::new(now, saved.as_ref());
         let addresses = saved.map_or_else(Vec::new, |saved| saved.addresses);
         let forget_at = now + config.tombstone_age();
@@ -192,6 +196,7 @@ impl Membership {
             relays: Relays::default(),
             suspicions: Deadlines::default(),
             refusing: Refusing::default(),
+            moves: Moves::default(),
             places: Places::default(),
             tombstones: Deadlines::default(),
             seeds: Seeds::default(),
@@ -278,6 +283,7 @@ impl Membership {
             first(self.suspicions.first()),
             first(self.tombstones.first()),
             self.local.deadline(),
+            self.local.rival.deadline(),
             self.seeds.deadline(),
             self.known.deadline(),
             self.keeping.deadline(),
@@ -310,6 +316,7 @@ impl Membership {
         self.on_suspicions_due(now);
         self.on_period_due(now);
         self.on_raise_due(now);
+        self.on_rival_due(now);
         self.on_patience_due(now);
         self.on_seeds_due(now);
         self.on_repair_due(now);
@@ -391,9 +398,10 @@ impl Membership {
         self.health.score()
     }
 
-    /// Whether an ack of this number would end a probe, or be handed on: for checkers.
+    /// Whether an ack of this number would end a probe, be handed on, or tell that another process with
+    /// this id lives: for checkers.
     pub fn awaits_ack(&self, seq: Seq) -> bool {
-        self.probes.has(seq) || self.relays.has(seq)
+        self.probes.has(seq) || self.relays.has(seq) || self.local.rival.has_asked(seq)
     }
 
     /// How news in this datagram came: whether it is an ack to a probe of ours, from whom we asked.
@@ -547,6 +555,7 @@ impl Membership {
         self.trips.forget(ix);
         self.isolation.forget(ix);
         self.planes.forget(ix);
+        self.moves.forget(ix);
         if !before.is_present() {
             return;
         }

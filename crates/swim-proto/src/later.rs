@@ -10,6 +10,52 @@ use core::time::Duration;
 
 use crate::limits::{LATER_BYTES_MIN, PATIENCE_UNIT};
 
+/// The timing that a member uses, as its record says it: in units of 100 ms, rounded up, up to
+/// 6,553.5 s. The default is that of a record that does not say it: 1 s and 4 s.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Timing {
+    period: u16,
+    suspicion_min: u16,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self { period: 10, suspicion_min: 40 }
+    }
+}
+
+impl Timing {
+    /// These times, rounded up to the unit of 100 ms.
+    pub fn new(period: Duration, suspicion_min: Duration) -> Self {
+        Self { period: units(period), suspicion_min: units(suspicion_min) }
+    }
+
+    /// The time between two probes of the member.
+    pub fn period(self) -> Duration {
+        PATIENCE_UNIT * u32::from(self.period)
+    }
+
+    /// How long the member gives others to refute at least.
+    pub fn suspicion_min(self) -> Duration {
+        PATIENCE_UNIT * u32::from(self.suspicion_min)
+    }
+
+    fn to_bytes(self) -> [u8; 4] {
+        let ([a, b], [c, d]) = (self.period.to_le_bytes(), self.suspicion_min.to_le_bytes());
+        [a, b, c, d]
+    }
+
+    fn from_bytes([a, b, c, d]: [u8; 4]) -> Self {
+        Self { period: u16::from_le_bytes([a, b]), suspicion_min: u16::from_le_bytes([c, d]) }
+    }
+}
+
+/// In units of 100 ms, rounded up.
+fn units(time: Duration) -> u16 {
+    let units = time.as_micros().div_ceil(PATIENCE_UNIT.as_micros());
+    u16::try_from(units).unwrap_or(u16::MAX)
+}
+
 /// Which later field an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LaterTag(pub u8);
@@ -17,9 +63,9 @@ pub struct LaterTag(pub u8);
 impl LaterTag {
     /// For how long the member may be silent: 2 bytes, in units of 100 ms.
     pub const PATIENCE: Self = Self(1);
-    /// Reserved: its period and its suspicion minimum, 2 bytes each, in units of 100 ms.
+    /// Its period and its suspicion minimum, 2 bytes each, in units of 100 ms.
     pub const TIMING: Self = Self(2);
-    /// Reserved: when it started, in seconds of Unix time, 4 bytes.
+    /// When its process started, in seconds of Unix time, 4 bytes.
     pub const START: Self = Self(3);
     /// Reserved: the keys that it knows, at most 4 ids of 4 bytes.
     pub const KEY_IDS: Self = Self(4);
@@ -83,10 +129,33 @@ impl<'a> LaterFields<'a> {
     /// The bytes of these entries with another patience, in units of 100 ms, rounded up; up to 6,553.5
     /// s. All other entries stay as they are. Zero takes the entry out.
     pub(crate) fn with_patience(self, patience: Duration) -> Vec<u8> {
-        let units = patience.as_micros().div_ceil(PATIENCE_UNIT.as_micros());
-        let value = u16::try_from(units).unwrap_or(u16::MAX).to_le_bytes();
-        let value = Some(value).filter(|_| units > 0);
+        let value = Some(units(patience).to_le_bytes()).filter(|_| !patience.is_zero());
         self.with(LaterTag::PATIENCE, value.as_ref())
+    }
+
+    /// The timing that the member uses. The default if it does not say it, or in another length than
+    /// that of this version.
+    pub fn timing(self) -> Timing {
+        let value = self.value(LaterTag::TIMING).and_then(|value| value.try_into().ok());
+        value.map_or_else(Timing::default, Timing::from_bytes)
+    }
+
+    /// The bytes of these entries with another timing; the default takes the entry out.
+    pub(crate) fn with_timing(self, timing: Timing) -> Vec<u8> {
+        let value = Some(timing.to_bytes()).filter(|_| timing != Timing::default());
+        self.with(LaterTag::TIMING, value.as_ref())
+    }
+
+    /// When the member's process started, in seconds of Unix time. `None` if it does not say it, or in
+    /// another length than that of this version.
+    pub fn start(self) -> Option<u32> {
+        let value = self.value(LaterTag::START).and_then(|value| value.try_into().ok());
+        value.map(u32::from_le_bytes)
+    }
+
+    /// The bytes of these entries with another start; `None` takes the entry out.
+    pub(crate) fn with_start(self, start: Option<u32>) -> Vec<u8> {
+        self.with(LaterTag::START, start.map(u32::to_le_bytes).as_ref())
     }
 
     fn with<const N: usize>(self, tag: LaterTag, value: Option<&[u8; N]>) -> Vec<u8> {
@@ -170,6 +239,33 @@ mod tests {
                 (Duration::ZERO, Some(&[7][..]))
             );
         }
+    }
+
+    #[test]
+    fn w7_a_timing_stands_in_a_record_only_where_it_is_not_that_of_lan() {
+        let ms = Duration::from_millis;
+        let none = LaterFields::default();
+        assert_eq!(none.timing(), Timing::new(ms(1_000), ms(4_000)));
+        assert_eq!(none.with_timing(Timing::new(ms(1_000), ms(4_000))), []);
+        let bytes = none.with_timing(Timing::new(ms(500), ms(1_001)));
+        assert_eq!(bytes, [2, 4, 5, 0, 11, 0]);
+        let timing = LaterFields::parse(&bytes).unwrap().timing();
+        assert_eq!((timing.period(), timing.suspicion_min()), (ms(500), ms(1_100)));
+        let longer = bytes_of(&[(2, vec![5, 0, 11, 0, 0])]);
+        assert_eq!(LaterFields::parse(&longer).unwrap().timing(), Timing::default());
+    }
+
+    #[test]
+    fn w7_a_start_stands_between_the_timing_and_what_is_unknown() {
+        let bytes = bytes_of(&[(2, vec![5, 0, 11, 0]), (9, vec![7])]);
+        let bytes = LaterFields::parse(&bytes).unwrap().with_start(Some(0x5f5e_1000));
+        assert_eq!(bytes, [2, 4, 5, 0, 11, 0, 3, 4, 0, 0x10, 0x5e, 0x5f, 9, 1, 7]);
+        let fields = LaterFields::parse(&bytes).unwrap();
+        assert_eq!(fields.start(), Some(0x5f5e_1000));
+        assert_eq!(fields.with_start(None), bytes_of(&[(2, vec![5, 0, 11, 0]), (9, vec![7])]));
+        assert_eq!(LaterFields::default().start(), None);
+        let shorter = bytes_of(&[(3, vec![1, 2, 3])]);
+        assert_eq!(LaterFields::parse(&shorter).unwrap().start(), None);
     }
 
     quickcheck! {

@@ -33,7 +33,7 @@ pub use codec::{Codec, DecodeError, EncodeError, Fit, Frame, NextPart, Packet, P
 pub use digest::{BucketDigests, BucketSet, member_hash};
 pub use hash::{HashDomain, hash64};
 pub use identity::{NodeId, ParseNodeIdError, Seq, ShortId, Subject, TinyId};
-pub use later::{LaterFields, LaterTag};
+pub use later::{LaterFields, LaterTag, Timing};
 pub use message::{Accusers, Datagram, Held, Part, RefusalReason, Reply, Request, StateNote};
 pub use record::{Record, RecordError, RecordFields, Versions};
 pub use scope::Scope;

@@ -12,7 +12,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::time::Duration;
 
 use crate::hash::{HashDomain, hash64};
-use crate::later::LaterFields;
+use crate::later::{LaterFields, Timing};
 use crate::limits::{METADATA_BYTES_MAX, NAME_BYTES_MAX, RECORD_BYTES_MAX};
 
 const FLAG_IPV6: u8 = 1;
@@ -339,10 +339,43 @@ impl Record {
     /// # Errors
     /// When the later fields leave no room for it, or break their format.
     pub fn with_patience(&self, patience: Duration) -> Result<Self, RecordError> {
+        self.with_later(|later| later.with_patience(patience))
+    }
+
+    /// The timing that the member uses, that of `lan` if it does not say it.
+    pub fn timing(&self) -> Timing {
+        self.fields().later_fields().timing()
+    }
+
+    /// This record with another timing; that of `lan` takes the field out.
+    ///
+    /// # Errors
+    /// As [`with_patience`](Self::with_patience).
+    pub fn with_timing(&self, timing: Timing) -> Result<Self, RecordError> {
+        self.with_later(|later| later.with_timing(timing))
+    }
+
+    /// When the member's process started, in seconds of Unix time, if it says so.
+    pub fn start(&self) -> Option<u32> {
+        self.fields().later_fields().start()
+    }
+
+    /// This record with another start, in seconds of Unix time; `None` takes the field out.
+    ///
+    /// # Errors
+    /// As [`with_patience`](Self::with_patience).
+    pub fn with_start(&self, start: Option<u32>) -> Result<Self, RecordError> {
+        self.with_later(|later| later.with_start(start))
+    }
+
+    fn with_later(
+        &self,
+        change: impl FnOnce(LaterFields<'_>) -> Vec<u8>,
+    ) -> Result<Self, RecordError> {
         let fields = self.fields();
         let later = LaterFields::parse(fields.later);
         let later = later.ok_or(RecordError::NotCanonical("later fields"))?;
-        RecordFields { later: &later.with_patience(patience), ..fields }.build()
+        RecordFields { later: &change(later), ..fields }.build()
     }
 
     /// Where the member is reached; cheaper than all [`fields`](Self::fields).

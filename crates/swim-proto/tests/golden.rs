@@ -234,6 +234,14 @@ fn w7_records_have_their_bytes() {
             },
         ),
         ("ipv4 with a patience", RecordFields { later: &[1, 2, 50, 0], ..base }),
+        ("ipv4 with a start", RecordFields { later: &[3, 4, 0, 0xf1, 0x53, 0x65], ..base }),
+        (
+            "ipv4 with a patience, the timing of `local`, and a start",
+            RecordFields {
+                later: &[1, 2, 50, 0, 2, 4, 5, 0, 10, 0, 3, 4, 0, 0xf1, 0x53, 0x65],
+                ..base
+            },
+        ),
         (
             "ipv6 with a name, all later fields that have a layout, and unknown ones",
             RecordFields { name: "zoë", later: &later, ..ipv6 },
@@ -264,6 +272,20 @@ fn w7_later_fields_are_read_from_their_bytes() {
     {
         assert_eq!(read(broken), (0, vec![]), "{broken}");
     }
+}
+
+#[test]
+fn w7_timing_and_start_are_read_from_their_bytes() {
+    let read = |name: &str| {
+        let (_, bytes) = vectors(RECORDS).into_iter().find(|vector| vector.0 == name).unwrap();
+        let record = Record::parse(&bytes).unwrap();
+        let timing = record.timing();
+        (timing.period().as_millis(), timing.suspicion_min().as_millis(), record.start())
+    };
+    assert_eq!(read("ipv4"), (1_000, 4_000, None));
+    assert_eq!(read("ipv4 with a start"), (1_000, 4_000, Some(1_700_000_000)));
+    let all = read("ipv4 with a patience, the timing of `local`, and a start");
+    assert_eq!(all, (500, 1_000, Some(1_700_000_000)));
 }
 
 #[test]

@@ -75,10 +75,12 @@ impl Plan {
             _ => 0,
         });
         let turns = 40 + 4 * phantoms.sum::<u32>();
-        // Whoever believes in a twin refutes once a minute only, for two minutes (R4).
+        // A process in a conflict rises above the other's word seldom, until the conflict is over (R4).
         let twins = self.faults.iter().any(|(_, fault)| matches!(fault, Fault::Twin(..)));
-        let conflict = if twins { Duration::from_secs(240) } else { Duration::ZERO };
-        Config::preset(self.profile).healing_interval() * turns + conflict
+        let config = Config::preset(self.profile);
+        let unit = config.sync_interval().max(Duration::from_secs(30));
+        let conflict = if twins { unit * 8 } else { Duration::ZERO };
+        config.healing_interval() * turns + conflict
     }
 }
 

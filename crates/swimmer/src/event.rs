@@ -50,6 +50,15 @@ pub enum Event {
         /// The address in the other's record.
         other: SocketAddr,
     },
+    /// Two processes use the id of another member: its record has returned to an address that it had
+    /// left, in a higher incarnation each time (R4). Told once a conflict; each move is an
+    /// [`Updated`](Self::Updated) besides.
+    MemberConflict {
+        /// The member, at the address that it has now.
+        member: Member,
+        /// The other address.
+        other: SocketAddr,
+    },
 }
 
 /// An application's message to this node alone. With the tokio feature they come by
@@ -231,6 +240,24 @@ pub enum Notice {
         plane: Plane,
         /// Since when.
         since: SystemTime,
+    },
+    /// A member uses another period or another suspicion minimum than this node: another preset, for
+    /// example. All members of a cluster should use the same. The times are as the member's record says
+    /// them, rounded up to 100 ms (W7).
+    OtherTiming {
+        /// The member.
+        member: Member,
+        /// Its period.
+        period: Duration,
+        /// Its suspicion minimum.
+        suspicion_min: Duration,
+    },
+    /// Another process uses this node's id, as [`Event::Conflict`] has said. It has started earlier, or
+    /// at the same second at the smaller address, and has just answered a ping: if one of both is to
+    /// end, it is this one (R4), and without a leave, which would be said of the other one, too.
+    StartedLater {
+        /// Its address.
+        other: SocketAddr,
     },
     /// The first that answered, a seed or a member known from an earlier life: the join is done.
     JoinedBy {

@@ -47,8 +47,8 @@ use swim_membership::{
     Lookup, MemberIx, MemberView, Membership, Now, Suspicion, Table, Tell, Who,
 };
 use swim_proto::{
-    BincodeCodec, Claim, ClusterName, Codec, Datagram, NodeId, RecordError, RecordFields, Seq,
-    ShortId, State, Subject, TinyId, Versions,
+    BincodeCodec, Claim, ClusterName, Codec, Datagram, NodeId, Record, RecordError, RecordFields,
+    Seq, ShortId, State, Subject, TinyId, Versions,
 };
 
 pub use commands::{SendError, TooLong};
@@ -90,6 +90,10 @@ pub struct Settings {
     /// What the life before has saved, [`SavedState::default`] in the first. Default `None`: nothing
     /// is kept over a restart, and [`Output::Persist`] never comes.
     pub saved: Option<SavedState>,
+    /// When this process started, by its wall clock, as the time since 1970: it stands in the record in
+    /// seconds, up to 2106, and decides which of two processes with one id is to end (R4). Default
+    /// `None`: it is not said, and such a process counts as the earlier one.
+    pub started: Option<Duration>,
 }
 
 impl Settings {
@@ -105,7 +109,26 @@ impl Settings {
             codec: None,
             seed: 0,
             saved: None,
+            started: None,
         }
+    }
+
+    /// The record of a node of these settings at its start, but for a pause that it expects or
+    /// remembers (S6).
+    ///
+    /// # Errors
+    /// When name, metadata or address do not make a record (W7).
+    pub fn record(&self) -> Result<Record, RecordError> {
+        let record = RecordFields {
+            address: self.address,
+            versions: Versions::default(),
+            name: &self.name,
+            metadata: &self.metadata,
+            later: &[],
+        };
+        let record = record.build()?.with_timing(self.config.timing())?;
+        let seconds = |started: Duration| u32::try_from(started.as_secs()).unwrap_or(u32::MAX);
+        record.with_start(self.started.map(seconds))
     }
 }
 
@@ -176,14 +199,7 @@ impl Node {
     /// When name, metadata or address do not make a record.
     pub fn new(settings: Settings, now: impl Into<Now>) -> Result<Self, RecordError> {
         let now = now.into();
-        let record = RecordFields {
-            address: settings.address,
-            versions: Versions::default(),
-            name: &settings.name,
-            metadata: &settings.metadata,
-            later: &[],
-        }
-        .build()?;
+        let record = settings.record()?;
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(settings.seed);
         let (config, tag) = (settings.config, settings.cluster.tag());
         let default_codec = || Box::new(BincodeCodec::new(settings.cluster.clone())) as Box<_>;
@@ -389,6 +405,10 @@ impl Node {
                     let notice = Notice::OnePlane { id, address, plane, since };
                     self.pending.push_back(Pending::Notice(notice));
                 }
+                Action::OtherTiming { member } => self.on_other_timing(member),
+                Action::StartedLater { other } => {
+                    self.pending.push_back(Pending::Notice(Notice::StartedLater { other }));
+                }
                 Action::Left { acknowledged, told } => {
                     // Until now this node has passed on what it knew.
                     self.outbox = Outbox::new();
@@ -436,7 +456,10 @@ impl Node {
             EventKind::Updated => Event::Updated(member),
             EventKind::Isolated => Event::Isolated(member),
             EventKind::Healed => Event::Healed(member),
-            EventKind::Conflict { other } => Event::Conflict { local: member, other },
+            EventKind::Conflict { other } if member.id == self.membership.id() => {
+                Event::Conflict { local: member, other }
+            }
+            EventKind::Conflict { other } => Event::MemberConflict { member, other },
         };
         self.pending.push_back(Pending::Event(event));
     }

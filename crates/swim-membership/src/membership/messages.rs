@@ -9,6 +9,7 @@ use super::{Membership, Source};
 use crate::action::{Action, Tell, Who};
 use crate::config::{Buddy, Nacks};
 use crate::known_bug::KnownBug;
+use crate::local::Cause;
 use crate::relay::Relay;
 use crate::table::{Lookup, MemberIx};
 use crate::time::Instant;
@@ -17,7 +18,8 @@ use crate::time::Instant;
 const ANSWERED_MAX: usize = 64;
 
 impl Membership {
-    /// A datagram's message. Its parts come by [`handle_part`](Self::handle_part), after it.
+    /// A datagram's message. Its parts come before it, by [`handle_part`](Self::handle_part): they may
+    /// say who the sender is (W8).
     /// Application messages are not for this layer.
     pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, message: &Datagram<'_>) {
         // What this node sends to a former identity of its own comes back to it, and says nothing.
@@ -110,7 +112,8 @@ impl Membership {
         }
         let own = self.local.claim();
         if held.claim.supersedes(own) {
-            self.on_accusation(now, held.claim.incarnation, INCARNATION_JUMP_MAX);
+            let heard = held.claim.incarnation;
+            self.on_accusation(now, heard, INCARNATION_JUMP_MAX, Cause::Accused);
             if held.claim.state != State::Alive {
                 self.on_suspected(now);
             }
@@ -131,6 +134,8 @@ impl Membership {
         } else if let Some(relay) = self.relays.take(seq) {
             let ack = Datagram::Ack { seq: relay.asked, note: None };
             self.send(relay.asker, ack, Tell::Nothing);
+        } else if self.local.rival.is_answer(from, seq) {
+            self.actions.push_back(Action::StartedLater { other: from });
         } else {
             self.on_late_ack(now, from, seq);
         }

@@ -10,8 +10,10 @@ use swim_proto::{
 
 use super::{CONTRADICTIONS_MAX, Membership, Source};
 use crate::action::{Action, Ask, Death, EventKind, Tell, Via, Who};
+use crate::conflict_times::ConflictTimes;
 use crate::isolation::Standing;
 use crate::known_bug::KnownBug;
+use crate::moves::Verdict;
 use crate::probe::Purpose;
 use crate::suspicion::{Suspicion, SuspicionTimes};
 use crate::table::{Lookup, MemberIx};
@@ -126,6 +128,16 @@ impl Membership {
         self.on_changed(ix);
         self.emit(ix, EventKind::Joined);
         self.tell_news(ix);
+        self.look_at_timing(ix, true);
+    }
+
+    /// All members of a cluster should use one timing: who does not is told (W7).
+    fn look_at_timing(&mut self, ix: MemberIx, record_changed: bool) {
+        let entry = self.table.held(ix);
+        let timing = entry.record().timing();
+        if record_changed && entry.claim().state.is_present() && timing != self.config.timing() {
+            self.actions.push_back(Action::OtherTiming { member: ix });
+        }
     }
 
     fn on_known_alive(
@@ -166,11 +178,14 @@ impl Membership {
         let held_record = self.table.held(ix).record();
         let record_changed = replaces && record != *held_record;
         let updated = record_changed && record.visible() != held_record.visible();
+        let moved = record.address() != held_record.address();
+        let former = Some(held_record.clone()).filter(|_| replaces && moved);
+        let rises = incarnation > self.table.held(ix).record_incarnation();
         if newer {
             self.set_claim(now, ix, claim, None);
         }
         if replaces {
-            if record.address() != self.address(ix) {
+            if moved {
                 // The ping under way has gone to where the member is no more (P2).
                 self.probes.forget(ix);
             }
@@ -191,9 +206,45 @@ impl Membership {
         if newer || record_changed {
             self.tell_news(ix);
         }
+        if let Some(former) = former.filter(|_| held.state.is_present()) {
+            self.on_moved(now, source, ix, &former, rises);
+        }
+        self.look_at_timing(ix, record_changed);
         if !newer {
             // A restarted member may bring a new record in the incarnation in which it died.
             self.on_not_newer(now, source, ix, claim);
+        }
+    }
+
+    /// A present member's record has another address than before. It may be another process that uses
+    /// its id, which members are told (R4), and the process at the former address, too: by the one to
+    /// which the member itself has said so, for all others do not look there any more (J1).
+    fn on_moved(
+        &mut self,
+        now: Instant,
+        source: Source,
+        ix: MemberIx,
+        former: &Record,
+        rises: bool,
+    ) {
+        let entry = self.table.held(ix);
+        let (id, present) = (entry.id, entry.claim().state.is_present());
+        if !present {
+            return;
+        }
+        if source.via == Via::Request(id) {
+            self.send(former.address(), Datagram::Gossip, Tell::Record(ix));
+        }
+        if !rises {
+            return;
+        }
+        let times = ConflictTimes::of(&self.config);
+        let moves = (former, self.table.held(ix).record());
+        let counters = &mut self.counters;
+        let full = || counters.moves_full += 1;
+        if self.moves.on_move(now, times, ix, moves, full) == Verdict::Conflict {
+            self.counters.conflicts_of_members += 1;
+            self.emit(ix, EventKind::Conflict { other: former.address() });
         }
     }
 

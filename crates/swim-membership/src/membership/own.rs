@@ -5,13 +5,13 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use swim_proto::limits::{INCARNATION_JUMP_MAX, INCARNATION_REACH_MAX};
-use swim_proto::{Datagram, Incarnation, Record, RefusalReason, State};
+use swim_proto::{Datagram, Held, Incarnation, Record, RefusalReason, State};
 
 use super::{Membership, Source};
-use crate::action::{Action, Event, EventKind, Tell, Via, Who};
+use crate::action::{Action, Ask, Event, EventKind, Tell, Via, Who};
 use crate::isolation::Isolation;
 use crate::known_bug::KnownBug;
-use crate::local::Refutation;
+use crate::local::{Cause, Refutation};
 use crate::probe::Probes;
 use crate::table::MemberIx;
 use crate::time::Instant;
@@ -30,7 +30,7 @@ impl Membership {
     /// A claim about this node that came from a peer and is not its own word (R1).
     pub(super) fn on_accused(&mut self, now: Instant, source: Source, heard: Incarnation) {
         let accused = heard >= self.local.incarnation;
-        self.on_accusation(now, heard, reach_of(source));
+        self.on_accusation(now, heard, reach_of(source), Cause::Accused);
         if accused {
             self.on_suspected(now);
         }
@@ -51,7 +51,13 @@ impl Membership {
     }
 
     /// A number above our own that is ours to refute, unless it is so far above it.
-    pub(super) fn on_accusation(&mut self, now: Instant, heard: Incarnation, reach: u64) {
+    pub(super) fn on_accusation(
+        &mut self,
+        now: Instant,
+        heard: Incarnation,
+        reach: u64,
+        cause: Cause,
+    ) {
         if self.local.state == State::Left || heard < self.local.incarnation {
             self.counters.claims_stale += 1;
             return;
@@ -63,7 +69,7 @@ impl Membership {
         if self.has_bug(KnownBug::RestartBelow) && heard > self.local.incarnation {
             return;
         }
-        let refutation = self.local.refute(now, heard);
+        let refutation = self.local.refute(now, heard, cause);
         if self.has_bug(KnownBug::NumberWraps) {
             self.local.incarnation.0 %= 4;
         }
@@ -86,24 +92,41 @@ impl Membership {
             return;
         }
         let reach = reach_of(source);
+        let mut cause = Cause::Accused;
         if foreign && !self.is_beyond(heard, reach) {
-            self.on_foreign_record(now, heard, record);
+            cause = self.on_foreign_record(now, heard, record);
         }
-        self.on_accusation(now, heard, reach);
+        self.on_accusation(now, heard, reach, cause);
         self.contradict_older(source, heard);
     }
 
-    fn on_foreign_record(&mut self, now: Instant, heard: Incarnation, record: &[u8]) {
+    fn on_foreign_record(&mut self, now: Instant, heard: Incarnation, record: &[u8]) -> Cause {
         let Ok(record) = Record::parse(record) else {
             self.counters.records_bad += 1;
-            return;
+            return Cause::Accused;
         };
         // Later fields may be of an earlier life, and show nobody: refuted, but no sign of a conflict.
-        let foreign = record.visible() != self.local.record.visible();
-        if foreign && self.local.on_foreign_record(now, heard) {
+        if record.visible() == self.local.record.visible() {
+            return Cause::Accused;
+        }
+        if self.local.on_foreign_record(now, heard, &record) {
             self.counters.conflicts += 1;
             self.emit_own(EventKind::Conflict { other: record.address() });
         }
+        Cause::Foreign
+    }
+
+    /// The process that started earlier is asked whether it lives, by a ping for this id at its address.
+    /// It says what this process claims, so that the other one rises above it, and the members that
+    /// follow are left with that one should this process end (R4).
+    pub(super) fn on_rival_due(&mut self, now: Instant) {
+        let Some(to) = self.local.rival.whom_to_ask(now, self.config.period()) else { return };
+        let seq = self.probes.next_seq();
+        self.local.rival.on_asked(seq);
+        let (tiny, claim) = (self.local.tiny, self.local.claim());
+        let held = Held { claim, record: self.local.record.hash() as u16 };
+        let ping = Datagram::Ping { seq, target: tiny, from: tiny, held, note: None };
+        self.send(to, ping, Tell::Nothing);
     }
 
     /// An event about this node itself.
@@ -123,6 +146,10 @@ impl Membership {
             self.counters.refutations += 1;
             self.health.worsen();
             self.tell_own_news();
+            if let Some(to) = self.local.take_answered(now) {
+                // Nobody else tells it: the others hold only one of both addresses.
+                self.actions.push_back(Action::Exchange { to, ask: Ask::Sync });
+            }
             self.on_parted(now);
         }
     }

@@ -64,6 +64,10 @@ impl Membership {
         let acked = matches!(source.via, Via::Ack(_));
         if acked {
             self.agreement.on_ack(source.address, note.is_some());
+            if note.is_none() && self.local.on_bare_ack(now, self.config.period()) {
+                // It holds another process with this id, or suspects that one (R4).
+                self.actions.push_back(Action::Exchange { to: source.address, ask: Ask::Sync });
+            }
         }
         let Some(note) = note else { return };
         if note.digest == self.digest() {

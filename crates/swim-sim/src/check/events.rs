@@ -154,7 +154,8 @@ fn subject_of(event: &Event) -> Option<NodeId> {
         | Event::Left(member)
         | Event::Updated(member)
         | Event::Message { from: member, .. }
-        | Event::Conflict { local: member, .. } => Some(member.id),
+        | Event::Conflict { local: member, .. }
+        | Event::MemberConflict { member, .. } => Some(member.id),
         _ => None,
     }
 }

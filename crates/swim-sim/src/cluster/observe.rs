@@ -59,12 +59,14 @@ pub enum Seen {
     Left,
     /// Its record changed.
     Updated,
-    /// Another process has its id.
+    /// Two processes use its id.
     Conflict,
     /// A message of it came.
     Message,
     /// Round trips are too long for its preset. The observer is the subject.
     SlowNetwork,
+    /// Of two processes with its id, it has started later. The observer is the subject.
+    StartedLater,
 }
 
 impl Cluster {
@@ -86,7 +88,9 @@ impl Cluster {
             Event::Left(member) => (member, Seen::Left),
             Event::Updated(member) => (member, Seen::Updated),
             Event::Message { from, .. } => (from, Seen::Message),
-            Event::Conflict { local, .. } => (local, Seen::Conflict),
+            Event::Conflict { local: member, .. } | Event::MemberConflict { member, .. } => {
+                (member, Seen::Conflict)
+            }
             _ => return,
         };
         if let Some(checker) = &mut self.checker {
@@ -109,10 +113,19 @@ impl Cluster {
     }
 
     pub(super) fn on_notice(&mut self, ix: u32, notice: &Notice) {
-        let Notice::SlowNetwork { round_trip, .. } = notice else { return };
-        let millis = round_trip.as_millis();
-        self.transcript.event(self.now, format_args!("h{ix} finds {millis} ms too long"));
-        self.note_seen(ix, self.id(HostIx(ix)), Seen::SlowNetwork);
+        let change = match notice {
+            Notice::SlowNetwork { round_trip, .. } => {
+                let millis = round_trip.as_millis();
+                self.transcript.event(self.now, format_args!("h{ix} finds {millis} ms too long"));
+                Seen::SlowNetwork
+            }
+            Notice::StartedLater { .. } => {
+                self.transcript.event(self.now, format_args!("h{ix} has started later"));
+                Seen::StartedLater
+            }
+            _ => return,
+        };
+        self.note_seen(ix, self.id(HostIx(ix)), change);
     }
 
     fn note_seen(&mut self, ix: u32, subject: NodeId, change: Seen) {
@@ -136,6 +149,7 @@ impl std::fmt::Display for Seen {
             Self::Conflict => "in conflict",
             Self::Message => "speak",
             Self::SlowNetwork => "on a slow network",
+            Self::StartedLater => "started later",
         })
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rand::RngExt;
 use swim_membership::{Instant, Now, Table};
-use swim_proto::{NodeId, Record, RecordFields, Versions};
+use swim_proto::NodeId;
 use swimmer::node::{Node, Settings};
 
 use super::{Cluster, HostIx};
@@ -46,19 +46,25 @@ impl Cluster {
     }
 
     fn new_node(&mut self, ix: HostIx) -> (Node, Now) {
-        let seed = self.rng.random();
-        let host = &self.hosts[ix.0 as usize];
-        let mut settings = Settings::new(host.id, self.name.clone(), host.address);
-        settings.config = self.options.config.clone();
-        settings.metadata.clone_from(&host.metadata);
-        settings.seed = seed;
-        settings.saved = Some(host.saved.clone());
-        let clocks = host.clocks(self.now);
+        let mut settings = self.settings(ix);
+        settings.seed = self.rng.random();
+        let clocks = self.hosts[ix.0 as usize].clocks(self.now);
         let mut node = Node::new(settings, clocks).expect("simulated hosts have proper records");
         if let Some(bug) = self.options.bug {
             node.put_back(bug);
         }
         (node, clocks)
+    }
+
+    /// All but what is left to chance.
+    fn settings(&self, ix: HostIx) -> Settings {
+        let host = &self.hosts[ix.0 as usize];
+        let mut settings = Settings::new(host.id, self.name.clone(), host.address);
+        settings.config = self.options.config.clone();
+        settings.metadata.clone_from(&host.metadata);
+        settings.saved = Some(host.saved.clone());
+        settings.started = Some(host.clocks(self.now).unix);
+        settings
     }
 
     fn run_node(&mut self, ix: HostIx, node: Node) {
@@ -78,13 +84,11 @@ impl Cluster {
         for _ in 0..count {
             self.add();
         }
-        let record = |host: &Host| -> Record {
-            let (address, versions) = (host.address, Versions::default());
-            let fields =
-                RecordFields { address, versions, name: "", metadata: &host.metadata, later: &[] };
-            fields.build().expect("simulated hosts have proper records")
+        let member = |ix| {
+            let settings = self.settings(HostIx(ix));
+            (settings.id, settings.record().expect("simulated hosts have proper records"))
         };
-        let members = self.hosts[first.0 as usize..].iter().map(|host| (host.id, record(host)));
+        let members = (first.0..self.len()).map(member);
         let table = Table::of_alive(self.name.tag(), self.options.seed, members);
         for ix in (first.0..self.len()).map(HostIx) {
             let (mut node, clocks) = self.new_node(ix);

@@ -161,7 +161,7 @@ impl Plan {
                 Seen::Updated => &mut seen.updated,
                 Seen::Conflict => &mut seen.conflicts,
                 Seen::Message => &mut seen.messages,
-                Seen::SlowNetwork => continue,
+                Seen::SlowNetwork | Seen::StartedLater => continue,
             } += 1;
         }
         seen

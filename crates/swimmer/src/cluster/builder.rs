@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 
 use super::advertise::{AdvertisedBy, Choice};
+use super::clock::unix_now;
 use super::data_folder::{DataFolder, DataFolderError, new_id};
 use super::driver::{COMMANDS_MAX, Driver};
 use super::joining::JoinPolicy;
@@ -379,8 +380,9 @@ impl<T: Transport> Builder<T> {
         if transport.max_datagram() < config.datagram_bytes_max() {
             config = config.with_datagram_bytes_max(transport.max_datagram());
         }
+        let started = Some(unix_now());
         let settings =
-            Settings { id, cluster, address, name, metadata, config, codec, seed, saved };
+            Settings { id, cluster, address, name, metadata, config, codec, seed, saved, started };
         let node = Node::new(settings, NodeTime::ZERO)?;
 
         let mirror = Arc::new(Mirror::new(node.local()));

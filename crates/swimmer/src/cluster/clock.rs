@@ -47,6 +47,6 @@ impl Clocks {
 }
 
 /// A wall clock before 1970 is as good as one that shows 1970: it is wrong anyway.
-fn unix_now() -> Duration {
+pub(super) fn unix_now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }

@@ -6,7 +6,9 @@ use std::mem::{Discriminant, discriminant};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{Node, Pending};
+use swim_membership::MemberIx;
+
+use super::{Node, Pending, member_of};
 use crate::event::Notice;
 
 /// More addresses than this are not told of: whoever sends from so many is no neighbour that an
@@ -19,6 +21,18 @@ impl Node {
         if self.told.insert(&notice, about) {
             self.pending.push_back(Pending::Notice(notice));
         }
+    }
+
+    /// A member uses another timing than this node, which is told once an address.
+    pub(super) fn on_other_timing(&mut self, member: MemberIx) {
+        if self.membership.table().at(member.as_u32()).is_none() {
+            return;
+        }
+        let view = self.membership.view(member);
+        let timing = view.record.timing();
+        let (period, suspicion_min) = (timing.period(), timing.suspicion_min());
+        let notice = Notice::OtherTiming { member: member_of(&view), period, suspicion_min };
+        self.notice_once(view.record.address(), notice);
     }
 
     /// The membership knows when this is to be told again.
