@@ -148,6 +148,8 @@ pub enum Action {
     Event(Event),
     /// Write this, and report what comes of it. What follows may use what it reserves (R5).
     Persist(SavedState),
+    /// What is to be kept was written, after it could not be.
+    PersistedAgain,
     /// A seed, or one known from an earlier life, has answered for the first time.
     Joined {
         /// Its address.

@@ -88,6 +88,11 @@ impl Keeping {
         self.on && self.writing.is_none() && !self.failing
     }
 
+    /// Whether the last write has failed.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.failing
+    }
+
     pub(crate) fn deadline(&self) -> Instant {
         if self.writing.is_none() && (self.changed || self.failing) {
             self.write_at

@@ -21,6 +21,8 @@ const SEEDS_MAX: usize = 64;
 #[derive(Clone, Debug)]
 pub(crate) struct Seeds {
     addresses: Vec<SocketAddr>,
+    /// Those of them that have refused the last time that they have answered.
+    refused: Vec<SocketAddr>,
     joined: bool,
     since: Instant,
     retry_at: Instant,
@@ -31,6 +33,7 @@ impl Default for Seeds {
     fn default() -> Self {
         Self {
             addresses: Vec::new(),
+            refused: Vec::new(),
             joined: true,
             since: Instant::ZERO,
             retry_at: Instant::NEVER,
@@ -57,6 +60,7 @@ impl Seeds {
         if !again {
             self.since = now;
         }
+        self.refused.retain(|seed| kept.contains(seed));
         self.addresses = kept;
         self.joined = self.addresses.is_empty();
         self.back_off = RETRY_FIRST;
@@ -79,6 +83,19 @@ impl Seeds {
 
     pub(crate) fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// A seed has refused to take this node in.
+    pub(crate) fn on_refused(&mut self, address: SocketAddr) {
+        if self.addresses.contains(&address) && !self.refused.contains(&address) {
+            self.refused.push(address);
+        }
+    }
+
+    /// Seeds that may have taken this node in without that it knows: a leave is told to them, too (L2).
+    pub(crate) fn unclear(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        let addresses = self.addresses.iter().filter(|_| self.wanted());
+        addresses.filter(|seed| !self.refused.contains(seed)).copied()
     }
 
     /// Whether this is one that is being tried, and has been for long enough to say so.
@@ -107,6 +124,7 @@ impl Seeds {
     /// This seed is ourselves under another address, or of another cluster.
     pub(crate) fn forget(&mut self, address: SocketAddr) {
         self.addresses.retain(|&seed| seed != address);
+        self.refused.retain(|&seed| seed != address);
         if self.addresses.is_empty() {
             self.joined = true;
             self.retry_at = Instant::NEVER;

@@ -124,7 +124,10 @@ fn r5_a_failed_write_is_counted_said_once_and_tried_again_and_the_node_goes_on()
     assert!(!bench.machine.handle_persisted(bench.now, true));
     let counters = bench.machine.counters();
     assert_eq!((counters.persists, counters.persists_failed), (1, 4));
-    assert!(writes(&bench.pass(seconds(100))).is_empty());
+    let actions = bench.pass(seconds(100));
+    let again = actions.iter().filter(|action| matches!(action, Action::PersistedAgain));
+    assert_eq!(again.count(), 1, "that it is well is said, too");
+    assert!(writes(&actions).is_empty());
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use support::{Bench, Say, address, datagrams, events, exchanges, id, ms, seconds, told};
 use swim_membership::{Action, Ask, EventKind, Tell};
-use swim_proto::{Datagram, Incarnation, Seq, State};
+use swim_proto::{Datagram, Incarnation, RefusalReason, Seq, State};
 
 fn leaves(actions: &[Action]) -> Vec<(std::net::SocketAddr, Datagram<'static>)> {
     let sent = datagrams(actions).into_iter().map(|(to, message, _)| (to, message));
@@ -119,6 +119,17 @@ fn l1_a_member_that_left_comes_back_with_a_higher_incarnation_only() {
     bench.drain();
     bench.hear(Say::Alive(2, 2));
     assert_eq!(events(&bench.drain()), [(id(2), EventKind::Joined)]);
+}
+
+#[test]
+fn l2_a_seed_that_has_refused_is_told_of_no_leave() {
+    let mut bench = Bench::new();
+    bench.machine.join(bench.now, &[address(8), address(9)]);
+    bench.pass(seconds(1));
+    assert!(bench.machine.handle_refused(address(9), RefusalReason::Full));
+    bench.machine.leave(bench.now);
+    let told: Vec<_> = leaves(&bench.drain()).into_iter().map(|(to, _)| to).collect();
+    assert_eq!(told, [address(8)], "that one may have taken this node in");
 }
 
 fn leave_of(n: u8) -> Datagram<'static> {

@@ -30,6 +30,15 @@ pub(crate) enum Format {
     Json,
 }
 
+/// What to do where another process uses this node's host key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnConflict {
+    /// Say so.
+    Report,
+    /// Say so; and end, with exit code 5, if the other has started earlier and answers.
+    Exit,
+}
+
 /// A member of a cluster that finds the others, watches them and says what it sees.
 #[derive(Debug, Parser)]
 #[command(
@@ -44,10 +53,11 @@ Examples:
 
 A folder named like a command is written ./demo.
 
-Events go to standard output; what the node says of itself, to standard error. Ctrl-C or SIGTERM
-leaves gently; once more stops at once. SIGUSR1 prints the statistics to standard error. The exit
-code is 0 after a leave, 2 for a command line that is wrong in itself (and nothing was written), 1
-where something else is wrong: the address, the data folder, no seed in time."
+Events go to standard output; what the node says of itself, to standard error. Ctrl-C, SIGTERM or
+SIGHUP (unless it was ignored at the start, as by nohup) leaves gently; once more stops at once. SIGUSR1
+prints the statistics to standard error. The exit code is 0 after a leave, 2 for a command line that is
+wrong in itself (and nothing was written), 5 where --on-conflict exit has ended it, 1 where something
+else is wrong: the address, the data folder, no seed in time."
 )]
 pub(crate) struct AgentArgs {
     /// Folder that keeps who this node is, and where the others were; made if it is not there
@@ -76,7 +86,9 @@ pub(crate) struct AgentArgs {
     /// when it changes]
     #[arg(long, value_name = "ADDRESS", env = "SWIMMER_ADVERTISE", value_parser = address)]
     pub(crate) advertise: Option<SocketAddr>,
-    /// Timing: lan, fast, local or wan
+    /// Timing, the same for all members: lan, fast, local or wan. A member that dies is found after the
+    /// time that it has to refute and 1 s or less (wan: 5 s): lan 4 s, fast 2 s, local 1 s, wan 15 s; or
+    /// after twice that in a cluster of two
     #[arg(long, env = "SWIMMER_PROFILE", default_value = "lan")]
     pub(crate) profile: Profile,
     /// The longest datagram that this node sends, without the headers of UDP and IP, 800 to 65507; where
@@ -102,7 +114,17 @@ pub(crate) struct AgentArgs {
     #[arg(long, value_name = "N", env = "SWIMMER_MIN_MEMBERS",
         value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) min_members: Option<u32>,
-    /// What to print
+    /// What to do where another process uses this node's host key, as after a copied data folder: report
+    /// says so, exit also ends the one of both that has started later, with exit code 5
+    #[arg(
+        long,
+        value_name = "ACTION",
+        env = "SWIMMER_ON_CONFLICT",
+        value_enum,
+        default_value = "report"
+    )]
+    pub(crate) on_conflict: OnConflict,
+    /// What to print; docs/JSON.md has the lines of json
     #[arg(long, env = "SWIMMER_FORMAT", value_enum, default_value = "text")]
     pub(crate) format: Format,
 }
@@ -187,6 +209,12 @@ pub(crate) enum Invocation {
 
 pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Invocation {
     let mut arguments: Vec<OsString> = arguments.into_iter().collect();
+    // As of a program with subcommands: `help`, `help demo`.
+    if arguments.get(1).is_some_and(|first| first == "help") {
+        arguments.remove(1);
+        arguments.truncate(2);
+        arguments.push("--help".into());
+    }
     let parsed = if arguments.get(1).is_some_and(|first| first == "demo") {
         arguments.remove(1);
         DemoArgs::try_parse_from(arguments).map(Invocation::Demo)
@@ -209,4 +237,23 @@ fn explain(error: &clap::Error) -> ExitCode {
     let wrong = wrong.join(" ");
     let wrong = wrong.strip_prefix("error: ").unwrap_or(&wrong);
     report::complain_of_usage(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use swimmer::Config;
+
+    #[test]
+    fn the_help_says_what_the_profiles_are_in_seconds() {
+        let help = AgentArgs::command().render_long_help().to_string();
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        for profile in Profile::ALL {
+            let config = Config::preset(profile);
+            let said = format!("{profile} {} s", config.suspicion_min().as_secs());
+            assert!(help.contains(&said), "{said}: {help}");
+            let period = if profile == Profile::Wan { 5 } else { 1 };
+            assert!(config.period() <= Duration::from_secs(period), "{profile}");
+        }
+    }
 }

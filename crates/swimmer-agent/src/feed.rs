@@ -1,6 +1,34 @@
-//! What there is to print: the changes in the membership and the notices, as they come.
+//! What there is to print: what the agent does itself, the changes in the membership and the notices,
+//! as they come.
 
-use swimmer::{Message, Messages, Notice, Notices, Subscription, Update, block_on};
+use std::net::SocketAddr;
+
+use swimmer::{Message, Messages, Notice, Notices, Profile, Subscription, Update, block_on};
+use tokio::sync::mpsc;
+
+/// Deeds that wait to be printed; the agent does fewer in its life.
+const DEEDS_MAX: usize = 8;
+
+/// What the agent does itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Deed {
+    /// It listens.
+    Started {
+        /// Where.
+        listen: SocketAddr,
+        cluster: String,
+        preset: Profile,
+    },
+    /// It has joined, and as many members are present as were asked for.
+    Ready,
+    /// It ends.
+    Stopping { why: &'static str, exit_code: u8 },
+}
+
+/// For what the agent does, and what prints it.
+pub(crate) fn deeds() -> (mpsc::Sender<Deed>, mpsc::Receiver<Deed>) {
+    mpsc::channel(DEEDS_MAX)
+}
 
 /// One thing to print.
 pub(crate) enum Item {
@@ -10,18 +38,29 @@ pub(crate) enum Item {
     Message(Message),
     /// Something that an operator should know.
     Notice(Notice),
+    /// Something that the agent does itself.
+    Deed(Deed),
 }
 
-/// The streams of a node.
+/// The streams of a node, and that of the agent.
 pub(crate) struct Feed {
     pub(crate) events: Subscription,
     pub(crate) messages: Messages,
     pub(crate) notices: Notices,
+    pub(crate) deeds: mpsc::Receiver<Deed>,
 }
 
 impl Feed {
+    /// What the agent has done already.
+    pub(crate) fn try_deed(&mut self) -> Option<Deed> {
+        self.deeds.try_recv().ok()
+    }
+
     /// What has come already, changes first.
     pub(crate) fn try_next(&mut self) -> Option<Item> {
+        if let Some(deed) = self.try_deed() {
+            return Some(Item::Deed(deed));
+        }
         let update = self.events.try_recv().map(Item::Update);
         let message = update.or_else(|_| self.messages.try_recv().map(Item::Message));
         message.or_else(|_| self.notices.try_recv().map(Item::Notice)).ok()
@@ -32,6 +71,7 @@ impl Feed {
         block_on(async {
             tokio::select! {
                 biased;
+                Some(deed) = self.deeds.recv() => Some(Item::Deed(deed)),
                 update = self.events.recv() => update.map(Item::Update),
                 Some(message) = self.messages.recv() => Some(Item::Message(message)),
                 Some(notice) = self.notices.recv() => Some(Item::Notice(notice)),
@@ -52,8 +92,11 @@ mod tests {
         };
         let seed = builder().start_thread().unwrap();
         let node = builder().seeds([seed.local_addr().to_string()]).start_thread().unwrap();
+        let (done, deeds) = deeds();
         let (events, messages) = (node.subscribe(), node.messages());
-        let mut feed = Feed { events, messages, notices: node.notices() };
+        let mut feed = Feed { events, messages, notices: node.notices(), deeds };
+        done.try_send(Deed::Ready).unwrap();
+        assert!(matches!(feed.next(), Some(Item::Deed(Deed::Ready))), "before all others");
         let (mut met, mut told) = (feed.events.snapshot().present_count() == 2, false);
         while !(met && told) {
             match feed.next().unwrap() {
@@ -62,9 +105,13 @@ mod tests {
                 }
                 Item::Message(message) => panic!("{message:?}"),
                 Item::Notice(notice) => told |= matches!(notice, Notice::JoinedBy { .. }),
+                Item::Deed(deed) => panic!("{deed:?}"),
             }
         }
+        let stopping = Deed::Stopping { why: "signal", exit_code: 0 };
+        done.try_send(stopping.clone()).unwrap();
         block_on(node.shutdown());
+        assert!(matches!(feed.next(), Some(Item::Deed(deed)) if deed == stopping));
         // What has come before the end, and then the end.
         while feed.next().is_some() {}
         assert!(feed.try_next().is_none());

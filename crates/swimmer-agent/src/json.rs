@@ -1,16 +1,17 @@
-//! Events for programs: one compact JSON object a line.
+//! Events for programs: one compact JSON object a line, as docs/JSON.md describes them.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::Serialize;
-use swimmer::{Death, Event, Member, Notice, Plane};
+use swimmer::{Death, Event, Member, Notice, Plane, RefusalReason};
 
 use crate::escape::escape_json;
+use crate::feed::Deed;
 use crate::printer::View;
 use crate::tags;
 
@@ -39,6 +40,21 @@ struct Line<'a> {
     works: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    period_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    suspicion_min_ms: Option<u64>,
+    #[serde(flatten)]
+    deed: Option<JsonDeed<'a>>,
+}
+
+/// What the agent does itself.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum JsonDeed<'a> {
+    Started { id: String, address: String, port: u16, cluster: &'a str, preset: &'a str },
+    Refused { by: String, cluster: &'a str, why: &'a str },
+    Stopping { why: &'a str, exit_code: u8 },
 }
 
 #[derive(Serialize)]
@@ -128,9 +144,10 @@ impl JsonWriter {
             }
             Event::Isolated(local) => ("isolated", local),
             Event::Healed(local) => ("healed", local),
-            Event::Conflict { local, other: address } => {
+            Event::Conflict { local: member, other: address }
+            | Event::MemberConflict { member, other: address } => {
                 other = Some(address.to_string());
-                ("conflict", local)
+                ("conflict", member)
             }
             // Events of later versions of the library are not in this format.
             _ => return Ok(()),
@@ -143,17 +160,18 @@ impl JsonWriter {
         self.line(out, Line::of("resync", None, view))
     }
 
-    /// Notices about single addresses are for people, on standard error.
+    /// What else is told is for people, on standard error.
     pub(crate) fn notice(
         &mut self,
         out: &mut impl Write,
         notice: &Notice,
         view: &View,
     ) -> io::Result<()> {
+        let millis = |time: &Duration| Some(time.as_millis() as u64);
         let line = match notice {
             Notice::SlowNetwork { round_trip, base_timeout } => Line {
-                round_trip_ms: Some(round_trip.as_millis() as u64),
-                base_timeout_ms: Some(base_timeout.as_millis() as u64),
+                round_trip_ms: millis(round_trip),
+                base_timeout_ms: millis(base_timeout),
                 ..Line::of("slow_network", Some(view.local()), view)
             },
             Notice::OnePlane { id, plane, since, .. } => Line {
@@ -161,9 +179,40 @@ impl JsonWriter {
                 since: Some(time_at(*since)),
                 ..Line::of("one_plane", view.members().find(|member| member.id == *id), view)
             },
+            Notice::OtherTiming { member, period, suspicion_min } => Line {
+                period_ms: millis(period),
+                suspicion_min_ms: millis(suspicion_min),
+                ..Line::of("other_timing", Some(member), view)
+            },
+            Notice::JoinRefused { by, cluster, reason } => {
+                let (by, why) = (by.to_string(), word_of(*reason));
+                let deed = Some(JsonDeed::Refused { by, cluster, why });
+                Line { deed, ..Line::of("refused", Some(view.local()), view) }
+            }
             _ => return Ok(()),
         };
         self.line(out, line)
+    }
+
+    pub(crate) fn deed(
+        &mut self,
+        out: &mut impl Write,
+        deed: &Deed,
+        view: &View,
+    ) -> io::Result<()> {
+        let local = view.local();
+        let (word, deed) = match deed {
+            Deed::Started { listen, cluster, preset } => {
+                let (id, address) = (local.id.to_string(), local.address.to_string());
+                let (port, preset) = (listen.port(), preset.as_str());
+                ("started", Some(JsonDeed::Started { id, address, port, cluster, preset }))
+            }
+            Deed::Ready => ("ready", None),
+            Deed::Stopping { why, exit_code } => {
+                ("stopping", Some(JsonDeed::Stopping { why, exit_code: *exit_code }))
+            }
+        };
+        self.line(out, Line { deed, ..Line::of(word, Some(local), view) })
     }
 
     fn line(&mut self, out: &mut impl Write, line: Line<'_>) -> io::Result<()> {
@@ -188,6 +237,18 @@ fn time_at(at: SystemTime) -> String {
     time(Timestamp::try_from(at).unwrap_or(Timestamp::UNIX_EPOCH))
 }
 
+/// The word for why a join was refused.
+fn word_of(reason: RefusalReason) -> &'static str {
+    match reason {
+        RefusalReason::OtherCluster => "other_cluster",
+        RefusalReason::Full => "full",
+        RefusalReason::Versions => "versions",
+        RefusalReason::NotRunning => "not_running",
+        RefusalReason::Address => "address",
+        _ => "unknown",
+    }
+}
+
 /// UTC, with milliseconds.
 fn time(at: Timestamp) -> String {
     format!("{at:.3}")
@@ -195,8 +256,6 @@ fn time(at: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use serde_json::{Value, json};
     use swimmer::State;
 

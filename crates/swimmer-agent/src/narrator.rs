@@ -4,8 +4,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use swimmer::proto::Timing;
 use swimmer::{
-    AdvertisedBy, Cluster, Config, NodeId, Notice, Notices, Plane, Profile, RefusalReason,
+    AdvertisedBy, Cluster, Config, Member, NodeId, Notice, Notices, Plane, Profile, RefusalReason,
 };
 use tokio::time::{Instant, sleep_until};
 
@@ -18,7 +19,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Says it, a line at a time.
 pub(crate) struct Narrator {
-    start: String,
     id: NodeId,
     cluster: String,
     /// As given, without this node's own address and those that its socket does not reach.
@@ -34,18 +34,11 @@ impl Narrator {
         let listen = cluster.local_addr();
         let tried = |seed: &&String| !is_own(seed) && is_tried(listen, seed);
         let seeds = args.seeds.iter().filter(tried).cloned().collect();
-        Self {
-            start: start_line(cluster, args),
-            id: cluster.id(),
-            cluster: args.cluster.clone(),
-            seeds,
-            notices: cluster.notices(),
-        }
+        Self { id: cluster.id(), cluster: args.cluster.clone(), seeds, notices: cluster.notices() }
     }
 
     /// Talks until the node stops.
     pub(crate) async fn run(mut self) {
-        tell(self.start).await;
         if !self.seeds.is_empty() {
             tell(format!("joining by {}; retrying until one answers", self.seeds.join(", "))).await;
         }
@@ -79,7 +72,8 @@ fn is_tried(listen: SocketAddr, seed: &str) -> bool {
     both || seed.parse().map_or(true, same)
 }
 
-fn start_line(cluster: &Cluster, args: &AgentArgs) -> String {
+/// Who this node is and where, for the first line of all.
+pub(crate) fn start_line(cluster: &Cluster, args: &AgentArgs) -> String {
     let local = cluster.local();
     let name = if local.name.is_empty() { "-" } else { &local.name };
     let how = match cluster.advertised_by() {
@@ -160,6 +154,14 @@ fn describe(notice: &Notice, own: &str) -> String {
                 "{error}; going on, and trying again: should this end before, a restart needs a seed"
             )
         }
+        Notice::PersistedAgain => "the data folder can be written again".into(),
+        Notice::OtherTiming { member, period, suspicion_min } => {
+            other_timing(member, *period, *suspicion_min)
+        }
+        Notice::StartedLater { other } => format!(
+            "the other process with this node's host key, at {other}, has started earlier and answers: \
+             this one is to be stopped, or started with --on-conflict exit"
+        ),
         Notice::SlowNetwork { round_trip, base_timeout } => {
             slow_network(*round_trip, *base_timeout)
         }
@@ -193,6 +195,19 @@ fn slow_network(round_trip: Duration, base_timeout: Duration) -> String {
     )
 }
 
+/// A preset has a name; other times are told as they are.
+fn other_timing(member: &Member, period: Duration, suspicion_min: Duration) -> String {
+    let timing = Timing::new(period, suspicion_min);
+    let preset = Profile::ALL.into_iter().find(|&p| Config::preset(p).timing() == timing);
+    let preset = preset.map_or_else(String::new, |preset| format!(" (--profile {preset})"));
+    format!(
+        "{} has another timing{preset}: a period of {} and {} to refute; all members should have the same",
+        member.address,
+        span(period),
+        span(suspicion_min),
+    )
+}
+
 fn span(span: Duration) -> String {
     match span.as_secs() {
         0 => format!("{} ms", span.as_millis()),
@@ -207,6 +222,21 @@ mod tests {
     fn said(round_trip: u64, base_timeout: u64) -> String {
         let [round_trip, base_timeout] = [round_trip, base_timeout].map(Duration::from_millis);
         describe(&Notice::SlowNetwork { round_trip, base_timeout }, "cluster1")
+    }
+
+    #[test]
+    fn another_timing_is_told_with_the_preset_that_has_it() {
+        let member = crate::printer::tests::member(2, swimmer::State::Alive);
+        let said = |period: u64, suspicion_min: u64| {
+            let times = [period, suspicion_min].map(Duration::from_millis);
+            other_timing(&member, times[0], times[1])
+        };
+        assert_eq!(
+            said(500, 1_000),
+            "10.0.0.2:7 has another timing (--profile local): a period of 500 ms and 1.0 s to refute; \
+             all members should have the same"
+        );
+        assert!(said(500, 1_500).contains("has another timing: a period"));
     }
 
     #[test]

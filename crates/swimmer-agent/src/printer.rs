@@ -6,12 +6,14 @@ use std::io::{self, StdoutLock};
 use swimmer::{Change, Event, Member, Message, NodeId, Notice, Snapshot, State};
 
 use crate::args::Format;
-use crate::feed::{Feed, Item};
+use crate::feed::{Deed, Feed, Item};
 use crate::json::JsonWriter;
 use crate::text::TextWriter;
 
 /// Members that are gone and still shown; more are forgotten, the longest gone first.
 const GONE_MAX: usize = 16;
+/// Members that have left and are still counted: as many as a node remembers unless configured otherwise.
+const LEFT_MAX: usize = 4_096;
 
 /// Prints events in the format that was asked for.
 pub(crate) struct Printer {
@@ -37,6 +39,10 @@ impl Printer {
         let out = &mut io::stdout().lock();
         let start = feed.events.snapshot().clone();
         let mut view = View::new(&start);
+        // The start goes before all others.
+        while let Some(deed) = feed.try_deed() {
+            self.deed(out, &deed, &view)?;
+        }
         // Met before this began to listen.
         for member in start.others() {
             self.event(out, &Event::Joined(member.clone()), &view)?;
@@ -63,7 +69,16 @@ impl Printer {
                     view.update_marks(|| feed.events.latest());
                     self.notice(out, &notice, &view)?;
                 }
+                Item::Deed(deed) => self.deed(out, &deed, &view)?,
             }
+        }
+    }
+
+    /// People are told on standard error.
+    fn deed(&mut self, out: &mut StdoutLock, deed: &Deed, view: &View) -> io::Result<()> {
+        match &mut self.writer {
+            Writer::Text(_) => Ok(()),
+            Writer::Json(writer) => writer.deed(out, deed, view),
         }
     }
 
@@ -105,6 +120,8 @@ pub(crate) struct View {
     present: BTreeMap<NodeId, Member>,
     /// Dead or left, the longest gone first; at most [`GONE_MAX`].
     gone: Vec<Member>,
+    /// All that have left, also those that are no more in `gone`; at most [`LEFT_MAX`].
+    left: BTreeSet<NodeId>,
     /// The members that were heard while this node is isolated; `None`: it is not.
     heard: Option<BTreeSet<NodeId>>,
 }
@@ -112,8 +129,8 @@ pub(crate) struct View {
 impl View {
     fn new(snapshot: &Snapshot) -> Self {
         let local = snapshot.local().clone();
-        let (present, gone) = (BTreeMap::new(), Vec::new());
-        let mut view = Self { local, present, gone, heard: heard_in(snapshot) };
+        let (present, gone, left) = (BTreeMap::new(), Vec::new(), BTreeSet::new());
+        let mut view = Self { local, present, gone, left, heard: heard_in(snapshot) };
         for member in snapshot.members() {
             view.put(member);
         }
@@ -134,7 +151,8 @@ impl View {
             | Event::Suspected(member)
             | Event::Down(member, _)
             | Event::Left(member)
-            | Event::Updated(member) => self.put(member),
+            | Event::Updated(member)
+            | Event::MemberConflict { member, .. } => self.put(member),
             Event::Conflict { local, .. } => self.local = local.clone(),
             Event::Isolated(_) => self.heard = Some(BTreeSet::new()),
             Event::Healed(_) => self.heard = None,
@@ -155,6 +173,10 @@ impl View {
     pub(crate) fn put(&mut self, member: &Member) {
         self.present.remove(&member.id);
         self.gone.retain(|gone| gone.id != member.id);
+        self.left.remove(&member.id);
+        if member.state == State::Left && self.left.len() < LEFT_MAX {
+            self.left.insert(member.id);
+        }
         if member.state.is_present() {
             self.present.insert(member.id, member.clone());
         } else {
@@ -184,6 +206,11 @@ impl View {
     /// How many are so.
     pub(crate) fn unheard(&self) -> usize {
         self.present.values().filter(|member| self.is_unheard(member)).count()
+    }
+
+    /// How many have left.
+    pub(crate) fn left(&self) -> usize {
+        self.left.len()
     }
 
     pub(crate) fn local(&self) -> &Member {
@@ -225,7 +252,8 @@ pub(crate) mod tests {
     /// Member 1 as it sees so many others.
     pub(crate) fn view(others: u8) -> View {
         let local = member(1, State::Alive);
-        let mut view = View { local, present: BTreeMap::new(), gone: Vec::new(), heard: None };
+        let (present, gone, left) = (BTreeMap::new(), Vec::new(), BTreeSet::new());
+        let mut view = View { local, present, gone, left, heard: None };
         (2..2 + others).for_each(|id| view.put(&member(id, State::Alive)));
         view
     }

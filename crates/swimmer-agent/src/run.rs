@@ -2,16 +2,18 @@
 
 use std::future::pending;
 use std::io::{self, IsTerminal};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use swimmer::{Cluster, Config, RecordError, StartError};
+use swimmer::{Cluster, Config, Notice, Notices, RecordError, StartError};
+use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 
-use crate::args::AgentArgs;
-use crate::feed::Feed;
-use crate::narrator::Narrator;
+use crate::args::{AgentArgs, OnConflict};
+use crate::feed::{Deed, Feed, deeds};
+use crate::narrator::{Narrator, start_line};
 use crate::printer::Printer;
 use crate::reader;
 use crate::report::{complain, complain_of_usage, tell, tell_lines};
@@ -22,6 +24,23 @@ use crate::tags;
 const STOP_MAX: Duration = Duration::from_millis(500);
 /// How long the last words may take on each output.
 const LAST_WORDS_MAX: Duration = Duration::from_millis(200);
+/// The exit code where the other process with this node's host key is to go on.
+const CONFLICT: u8 = 5;
+
+/// How this program ends.
+struct Ending {
+    /// The word for why.
+    why: &'static str,
+    exit_code: u8,
+    /// To say goodbye would say it of the process that stays, too.
+    leaves: bool,
+}
+
+impl Ending {
+    fn leaving(why: &'static str, exit_code: u8) -> Self {
+        Self { why, exit_code, leaves: true }
+    }
+}
 
 /// Runs the agent. The node has one thread, which waits nearly all the time; what it says is
 /// written by others, so that a terminal that is held up does not hold up the node.
@@ -51,35 +70,68 @@ async fn run(args: AgentArgs) -> ExitCode {
         Ok(cluster) => cluster,
         Err(error) => return refuse(&error),
     };
+    // Before the first event, but not for longer than anybody takes who reads.
+    let _ = timeout(LAST_WORDS_MAX, tell(start_line(&cluster, &args))).await;
+    let (done, deeds) = deeds();
+    let started = Deed::Started {
+        listen: cluster.local_addr(),
+        cluster: args.cluster.clone(),
+        preset: args.profile,
+    };
+    say_deed(&done, started);
     let feed = Feed {
         events: cluster.subscribe(),
         messages: cluster.messages(),
         notices: cluster.notices(),
+        deeds,
     };
     let printer = Printer::new(args.format);
     tokio::spawn(Narrator::new(&cluster, &args).run());
     tokio::spawn(say_statistics(cluster.clone(), signals.take_statistics()));
-    if args.min_members.is_some() {
-        tokio::spawn(say_when_ready(cluster.clone()));
-    }
+    tokio::spawn(say_when_ready(cluster.clone(), args.min_members.is_some(), done.clone()));
     let mut printing = spawn_blocking(move || printer.print_all(feed));
 
-    let (code, printing) = tokio::select! {
+    let (ending, printing) = tokio::select! {
         signal = signals.next() => {
             end_echo(signal).await;
-            (ExitCode::SUCCESS, Some(printing))
+            (Ending::leaving("signal", 0), Some(printing))
         }
-        ended = &mut printing => (code_of(ended).await, None),
-        () = reader::gone() => (ExitCode::SUCCESS, Some(printing)),
+        ended = &mut printing => (Ending::leaving("output", code_of(ended).await), None),
+        () = reader::gone() => (Ending::leaving("output", 0), Some(printing)),
         wrong = join_failed(&cluster, args.join_timeout()) => {
             let _ = timeout(LAST_WORDS_MAX, tell(format!("swimmer: {wrong}"))).await;
-            (ExitCode::FAILURE, Some(printing))
+            (Ending::leaving("not_joined", 1), Some(printing))
+        }
+        other = is_the_later(cluster.notices(), args.on_conflict) => {
+            let wrong = format!("swimmer: another process uses this node's host key, at {other}; it \
+                has started earlier and answers, so this one ends");
+            let _ = timeout(LAST_WORDS_MAX, tell(wrong)).await;
+            (Ending { why: "conflict", exit_code: CONFLICT, leaves: false }, Some(printing))
         }
     };
+    say_deed(&done, Deed::Stopping { why: ending.why, exit_code: ending.exit_code });
     tokio::select! {
         code = signals.next() => ExitCode::from(code),
-        () = leave(&cluster, args.leave_timeout(), printing) => code,
+        () = end(&cluster, &args, printing, ending.leaves) => ExitCode::from(ending.exit_code),
     }
+}
+
+/// There is room for all that this program does in its life; once nobody prints any more it is not said.
+fn say_deed(done: &mpsc::Sender<Deed>, deed: Deed) {
+    let _ = done.try_send(deed);
+}
+
+/// Waits until another process with this node's id has answered that has started earlier, and returns
+/// its address; for ever where that is no reason to end.
+async fn is_the_later(mut notices: Notices, on_conflict: OnConflict) -> SocketAddr {
+    while on_conflict == OnConflict::Exit {
+        match notices.recv().await {
+            Some(Notice::StartedLater { other }) => return other,
+            Some(_) => {}
+            None => break,
+        }
+    }
+    pending().await
 }
 
 /// Waits until the time for the join is over, and says so.
@@ -91,10 +143,14 @@ async fn join_failed(cluster: &Cluster, limit: Option<Duration>) -> String {
     }
 }
 
-async fn say_when_ready(cluster: Cluster) {
+/// People are told only where they have asked for a number of members.
+async fn say_when_ready(cluster: Cluster, tells: bool, done: mpsc::Sender<Deed>) {
     if cluster.ready().await.is_ok() {
+        say_deed(&done, Deed::Ready);
         let present = cluster.members().present_count();
-        tell(format!("ready; {present} members are present")).await;
+        if tells {
+            tell(format!("ready; {present} members are present")).await;
+        }
     }
 }
 
@@ -160,15 +216,15 @@ fn fail(wrong: &str) -> ExitCode {
 
 /// The printing has ended before anybody asked. That nobody reads any more is a reason to leave,
 /// no failure.
-async fn code_of(printed: Result<io::Result<()>, JoinError>) -> ExitCode {
+async fn code_of(printed: Result<io::Result<()>, JoinError>) -> u8 {
     let wrong = match printed {
         Ok(Ok(())) => "the node has stopped".to_owned(),
-        Ok(Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => return ExitCode::SUCCESS,
+        Ok(Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => return 0,
         Ok(Err(error)) => format!("cannot write to standard output: {error}"),
         Err(error) => error.to_string(),
     };
     let _ = timeout(LAST_WORDS_MAX, spawn_blocking(move || complain(&wrong))).await;
-    ExitCode::FAILURE
+    1
 }
 
 /// A terminal shows a Ctrl-C as `^C` and stays in that line.
@@ -178,22 +234,30 @@ async fn end_echo(signal: u8) {
     }
 }
 
-/// Leaves, stops the node, and lets the printer finish what it has begun.
-async fn leave(cluster: &Cluster, limit: Duration, printing: Option<JoinHandle<io::Result<()>>>) {
-    let leaving = timeout(limit + STOP_MAX, async {
-        let left = cluster.leave().await;
+/// Leaves if that is wanted, stops the node, and lets the printer finish what it has begun.
+async fn end(
+    cluster: &Cluster,
+    args: &AgentArgs,
+    printing: Option<JoinHandle<io::Result<()>>>,
+    leaves: bool,
+) {
+    let ending = timeout(args.leave_timeout() + STOP_MAX, async {
+        let left = if leaves { Some(cluster.leave().await) } else { None };
         cluster.shutdown().await;
         left
     });
-    let words = match leaving.await {
-        Ok(Ok(report)) if report.told == 0 => "left; there was nobody to tell".to_owned(),
-        Ok(Ok(report)) if report.acknowledged == 0 => format!(
+    let words = match ending.await {
+        Ok(None) => "stopped without a leave".to_owned(),
+        Ok(Some(Ok(report))) if report.told == 0 => "left; there was nobody to tell".to_owned(),
+        Ok(Some(Ok(report))) if report.acknowledged == 0 => format!(
             "left; 0 of {} peers know: no member that stays has acknowledged it, and those that stay may \
              hold this node down",
             report.told
         ),
-        Ok(Ok(report)) => format!("left; {} of {} peers know", report.acknowledged, report.told),
-        Ok(Err(error)) => format!("swimmer: cannot leave: {error}"),
+        Ok(Some(Ok(report))) => {
+            format!("left; {} of {} peers know", report.acknowledged, report.told)
+        }
+        Ok(Some(Err(error))) => format!("swimmer: cannot leave: {error}"),
         Err(_) => "swimmer: stopped before the leave was done".to_owned(),
     };
     if let Some(printing) = printing {

@@ -15,6 +15,8 @@ use crate::tags;
 /// Up to so many members are shown below every event; more, below the last of those that have
 /// come already, so that meeting a large cluster is not a flood.
 const SMALL: usize = 16;
+/// So many of those that have left are shown; of the others, how many they are.
+const LEFT_MAX: usize = 3;
 /// What a table shows of a name, in characters.
 const NAME_CHARS: usize = 20;
 /// The tags at the end of a row are clipped to keep it in a line, but not to less than that.
@@ -68,18 +70,28 @@ impl TextWriter {
     }
 
     fn member_table(&self, view: &View) -> String {
-        let named = view.members().any(|member| !member.name.is_empty());
+        let mut left = 0;
+        let mut is_shown = |member: &&Member| {
+            left += usize::from(member.state == State::Left && member.id != view.local().id);
+            member.state != State::Left || left <= LEFT_MAX
+        };
+        let members: Vec<&Member> = view.members().filter(|member| is_shown(member)).collect();
+        let named = members.iter().any(|member| !member.name.is_empty());
         let rows: Vec<Vec<String>> =
-            view.members().map(|member| row(member, named, view)).collect();
+            members.iter().map(|member| row(member, named, view)).collect();
         let rows = table(&rows);
         let width = rows.lines().map(|line| line.chars().count()).max().unwrap_or(0);
         let mut text = String::new();
-        for (line, member) in rows.lines().zip(view.members()) {
+        for (line, member) in rows.lines().zip(members) {
             let notes = notes(member, view.local().id);
             let notes = clip(notes, LINE_CHARS.saturating_sub(width + 2).max(NOTES_CHARS_MIN));
             let (on, off) = if self.colour { (row_colour(member, view), RESET) } else { ("", "") };
             let line = format!("{line:width$}  {notes}");
             text.push_str(&format!("{on}{}{off}\n", line.trim_end()));
+        }
+        if let Some(more) = view.left().checked_sub(LEFT_MAX).filter(|&more| more > 0) {
+            let (on, off) = if self.colour { (DIM, RESET) } else { ("", "") };
+            text.push_str(&format!("    {on}left   and {more} more{off}\n"));
         }
         if view.unheard() > 0 {
             text.push_str(LEGEND);
@@ -132,7 +144,7 @@ fn describe(event: &Event, view: &View) -> (&'static str, &'static str, String) 
         Event::Up(member) => ("up", GREEN, title(member)),
         Event::Suspected(member) => ("suspected", YELLOW, title(member)),
         Event::Down(member, death) => {
-            ("down", RED, format!("{}: {}", title(member), why(death, view)))
+            ("down", RED, format!("{}: {}", title(member), why(death, member, view)))
         }
         Event::Left(member) => ("left", BLUE, title(member)),
         Event::Updated(member) => ("updated", BLUE, title(member) + &tags_after(member)),
@@ -154,12 +166,18 @@ fn describe(event: &Event, view: &View) -> (&'static str, &'static str, String) 
         Event::Conflict { other, .. } => {
             ("conflict", RED, format!("another process uses this node's host key, at {other}"))
         }
+        Event::MemberConflict { member, other } => {
+            let what =
+                format!("{}: two processes use its host key, the other at {other}", title(member));
+            ("conflict", RED, what)
+        }
         _ => ("event", BLUE, "of a later version".into()),
     }
 }
 
-fn why(death: &Death, view: &View) -> String {
-    let accusers: Vec<String> = death.accusers.iter().map(|&id| label_of(id, view)).collect();
+fn why(death: &Death, dead: &Member, view: &View) -> String {
+    let accusers = death.accusers.iter().map(|&id| label_of(id, dead, view));
+    let accusers: Vec<String> = accusers.collect();
     let by = if accusers.is_empty() { "".into() } else { format!(" by {}", accusers.join(", ")) };
     let seconds = death.suspected_for.map(|time| format!("{:.1} s", time.as_secs_f64()));
     let mut why = match (death.path, seconds) {
@@ -175,12 +193,19 @@ fn why(death: &Death, view: &View) -> String {
     why
 }
 
-fn label_of(id: NodeId, view: &View) -> String {
+/// An accuser that is called as the dead member is, as one that was started anew at its address, is told
+/// apart by its short id.
+fn label_of(id: NodeId, dead: &Member, view: &View) -> String {
     if id == view.local().id {
         return "this node".into();
     }
-    let known = view.members().find(|member| member.id == id);
-    known.map_or_else(|| short(id), label)
+    match view.members().find(|member| member.id == id) {
+        Some(member) if id != dead.id && label(member) == label(dead) => {
+            format!("{} ({})", label(member), short(id))
+        }
+        Some(member) => label(member),
+        None => short(id),
+    }
 }
 
 fn label(member: &Member) -> String {
@@ -277,12 +302,43 @@ mod tests {
     }
 
     #[test]
+    fn an_accuser_at_the_address_of_the_dead_is_told_apart_by_its_short_id() {
+        let mut view = view(1);
+        let mut again = member(9, State::Alive);
+        again.address = member(2, State::Dead).address;
+        view.put(&again);
+        let (accusers, at) = (vec![again.id], SystemTime::UNIX_EPOCH);
+        let (path, suspected_for) = (DeathPath::Gossip, None);
+        let death = Death { accusers, path, at, suspected_for, health: 0 };
+        let why = why(&death, &member(2, State::Dead), &view);
+        assert_eq!(why, "heard by gossip, suspicion by 10.0.0.2:7 (09000000)");
+    }
+
+    #[test]
+    fn of_those_that_left_the_newest_three_are_shown_and_then_how_many_more() {
+        let mut view = view(9);
+        let table =
+            |view: &View| TextWriter { colour: false, owes_members: false }.member_table(view);
+        (2..=4).for_each(|id| view.put(&member(id, State::Left)));
+        assert!(!table(&view).contains("more"), "{}", table(&view));
+        (5..=8).for_each(|id| view.put(&member(id, State::Left)));
+        view.put(&member(9, State::Dead));
+        let lines: Vec<String> = table(&view).lines().map(str::to_owned).collect();
+        let left: Vec<&String> = lines.iter().filter(|line| line.contains("left")).collect();
+        assert_eq!(left.len(), 4, "{lines:?}");
+        assert!(left[0].contains("10.0.0.8:7") && left[2].contains("10.0.0.6:7"), "{lines:?}");
+        assert_eq!(left[3], "    left   and 4 more");
+        assert!(lines.iter().any(|line| line.contains("dead")), "{lines:?}");
+    }
+
+    #[test]
     fn a_death_says_why() {
         let view = view(2);
         let ids = [1, 2, 9].map(|id| member(id, State::Alive).id);
         let why = |accusers: &[NodeId], path, suspected_for, health| {
             let (accusers, at) = (accusers.to_vec(), SystemTime::UNIX_EPOCH);
-            why(&Death { accusers, path, at, suspected_for, health }, &view)
+            let dead = member(3, State::Dead);
+            why(&Death { accusers, path, at, suspected_for, health }, &dead, &view)
         };
         let time = Some(Duration::from_millis(4_040));
         assert_eq!(

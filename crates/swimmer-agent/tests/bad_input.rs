@@ -163,6 +163,8 @@ fn help_and_version_are_no_errors() {
         (vec!["--help"], "Usage: swimmer [OPTIONS] <DATA_DIR> <CLUSTER> <LISTEN> [SEED]..."),
         (vec!["-h"], "SWIMMER_SEEDS"),
         (vec!["demo", "--help"], "Usage: swimmer demo [OPTIONS]"),
+        (vec!["help"], "Usage: swimmer [OPTIONS] <DATA_DIR> <CLUSTER> <LISTEN> [SEED]..."),
+        (vec!["help", "demo"], "Usage: swimmer demo [OPTIONS]"),
     ] {
         let mut command = swimmer();
         command.args(&arguments);

@@ -5,6 +5,7 @@
 
 mod support;
 
+use std::process::Stdio;
 use std::time::Duration;
 
 use support::{Agent, swimmer, until};
@@ -87,4 +88,50 @@ fn an_output_that_cannot_be_written_is_an_error() {
     assert_eq!(second.wait().code(), Some(1));
     second.until_err("swimmer: cannot write to standard output: ");
     second.until_err("left; ");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn sighup_leaves_unless_it_was_ignored_at_the_start() {
+    let folder = folder();
+    let mut agent = Agent::start(&folder.path().join("1"), &[], &[]);
+    agent.signal("HUP");
+    assert_eq!(agent.wait().code(), Some(0));
+    agent.until_err("left; ");
+
+    let mut command = std::process::Command::new("sh");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let run = "trap '' HUP; exec \"$0\" --profile local \"$1\" test 127.0.0.1:0";
+    command.args(["-c", run, env!("CARGO_BIN_EXE_swimmer")]).arg(folder.path().join("2"));
+    let mut agent = Agent::run(command);
+    agent.signal("HUP");
+    // It would have left by now.
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(agent.is_running());
+    agent.leave();
+}
+
+#[test]
+fn in_a_conflict_the_process_that_started_later_ends_where_that_is_asked_for() {
+    let folder = folder();
+    let seed = Agent::start(&folder.path().join("1"), &[], &[]);
+    let options = &["--on-conflict", "exit"];
+    let mut first = Agent::start(&folder.path().join("2"), &[&seed.address()], options);
+    seed.until_out("joined");
+    std::fs::create_dir(folder.path().join("3")).unwrap();
+    for name in ["host_key", "snapshot"] {
+        let (from, to) = (folder.path().join("2").join(name), folder.path().join("3").join(name));
+        until("the file", || std::fs::copy(&from, &to).ok());
+    }
+    // The starts are told apart by seconds.
+    std::thread::sleep(Duration::from_millis(1_100));
+    let mut later = Agent::start(&folder.path().join("3"), &[&seed.address()], options);
+    assert_eq!(later.wait().code(), Some(5), "{:?}", later.err.all());
+    later.until_err(&format!("at {}; it has started earlier and answers", first.address()));
+    later.until_err("stopped without a leave");
+    let conflict = seed.until_out("conflict");
+    assert!(conflict.contains("two processes use its host key"), "{conflict}");
+    first.until_out("conflict");
+    assert!(first.is_running());
+    assert!(seed.out.having(" left ").is_empty() && seed.out.having(" down ").is_empty());
 }

@@ -37,6 +37,12 @@ fn keys(value: &Value) -> BTreeSet<&str> {
     value.as_object().unwrap().keys().map(String::as_str).collect()
 }
 
+/// Those that are not about what the agent does itself.
+fn of_members(events: &[Value]) -> impl Iterator<Item = &Value> {
+    let own = ["started", "ready", "refused", "stopping"];
+    events.iter().filter(move |event| !own.contains(&event["event"].as_str().unwrap()))
+}
+
 /// What holds of every event.
 fn check(events: &[Value]) {
     for (at, event) in events.iter().enumerate() {
@@ -48,6 +54,10 @@ fn check(events: &[Value]) {
             "down" => &["reason"],
             "message" => &["payload"],
             "conflict" => &["other"],
+            "started" => &["id", "address", "port", "cluster", "preset"],
+            "refused" => &["by", "cluster", "why"],
+            "stopping" => &["why", "exit_code"],
+            "other_timing" => &["period_ms", "suspicion_min_ms"],
             _ => &[],
         };
         let expected = ["seq", "time", "event", "member", "members"].iter().chain(extra);
@@ -131,7 +141,8 @@ fn every_line_is_an_event_with_the_fields_of_its_kind() {
     agent.leave();
     let events = agent.events();
     check(&events);
-    let order: Vec<&str> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
+    let order: Vec<&str> =
+        of_members(&events).map(|event| event["event"].as_str().unwrap()).collect();
     let kinds = ["joined", "updated", "message", "left", "joined", "suspected", "down", "up"];
     // A new address may be news of its own, before or after the member is up.
     let order: Vec<&str> = order
@@ -144,6 +155,40 @@ fn every_line_is_an_event_with_the_fields_of_its_kind() {
 }
 
 #[test]
+fn the_agent_says_what_it_does_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut agent = agent(&folder);
+    let ready = agent.until_event("ready");
+    assert_eq!((&ready["members"], &ready["member"]["id"]), (&1.into(), &agent.says("id").into()));
+    let started = &agent.events()[0];
+    let address = agent.address();
+    assert_eq!(started["event"], "started");
+    let says = |key: &str| started[key].as_str().unwrap().to_owned();
+    assert_eq!([says("id"), says("address")], [agent.says("id"), address.clone()]);
+    assert_eq!([says("preset"), says("cluster")], ["local", "test"]);
+    assert!(address.ends_with(&format!(":{}", started["port"])), "{started}");
+
+    let mut command = swimmer();
+    command.args(["--format", "json", "--profile", "local", "--join-timeout", "2"]);
+    command.arg(folder.path().join("other")).args(["other", "127.0.0.1:0", &address]);
+    let mut other = Agent::run(command);
+    assert_eq!(other.wait().code(), Some(1));
+    let refused = other.until_event("refused");
+    let expected = serde_json::json!([address, "test", "other_cluster"]);
+    assert_eq!(serde_json::json!([refused["by"], refused["cluster"], refused["why"]]), expected);
+    let stopping = other.until_event("stopping");
+    assert_eq!((&stopping["why"], &stopping["exit_code"]), (&"not_joined".into(), &1.into()));
+    check(&other.events());
+    other.until_err("left; there was nobody to tell");
+
+    agent.leave();
+    let events = agent.events();
+    check(&events);
+    let last = events.last().unwrap();
+    assert_eq!((&last["event"], &last["why"]), (&"stopping".into(), &"signal".into()));
+}
+
+#[test]
 fn those_met_on_joining_are_joined_too() {
     let folder = tempfile::tempdir().unwrap();
     let first = Agent::start(&folder.path().join("1"), &[], &[]);
@@ -153,9 +198,11 @@ fn those_met_on_joining_are_joined_too() {
     let third = Agent::start(&folder.path().join("3"), &[&second.address()], &options);
     let events = until("both", || {
         let events = third.events();
-        (events.len() >= 2).then_some(events)
+        (of_members(&events).count() >= 2).then_some(events)
     });
     check(&events);
+    assert_eq!(events[0]["event"], "started", "before the first event");
+    let events: Vec<Value> = of_members(&events).cloned().collect();
     assert!(events.iter().all(|event| event["event"] == "joined"));
     let met: BTreeSet<&str> = events.iter().map(|e| e["member"]["id"].as_str().unwrap()).collect();
     assert_eq!(met, BTreeSet::from([&*first.says("id"), &*second.says("id")]));

@@ -215,6 +215,8 @@ pub enum Notice {
         /// What was tried, and why it failed.
         error: String,
     },
+    /// What is to be kept over a restart was written again, after [`NotPersisted`](Self::NotPersisted).
+    PersistedAgain,
     /// The preset does not fit the network: the median member answers later than the base time-out
     /// allows, with a quarter of its round trip to spare, for five periods by now (P4). Members are
     /// given more time, so that each death is found later; beyond the bound of that time living members

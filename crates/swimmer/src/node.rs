@@ -393,6 +393,9 @@ impl Node {
                 Action::Forget(ix) => self.outbox.remove_update(key_of(Who::Member(ix))),
                 Action::Event(event) => self.on_event(event),
                 Action::Persist(state) => self.pending.push_back(Pending::Persist(state)),
+                Action::PersistedAgain => {
+                    self.pending.push_back(Pending::Notice(Notice::PersistedAgain));
+                }
                 Action::Joined { seed } => {
                     self.pending.push_back(Pending::Notice(Notice::JoinedBy { seed }));
                 }

@@ -57,12 +57,16 @@ impl Membership {
     /// node goes on, and tries again.
     #[must_use]
     pub fn handle_persisted(&mut self, now: Instant, succeeded: bool) -> bool {
+        let failed_before = self.keeping.is_failing();
         let written = self.keeping.on_written(now, succeeded);
         match written {
             Written::Unasked => return false,
             Written::Kept(end) => {
                 self.counters.persists += 1;
                 self.local.reserved.extend(end);
+                if failed_before {
+                    self.actions.push_back(Action::PersistedAgain);
+                }
             }
             Written::Failed | Written::FailedAgain => {
                 self.counters.persists_failed += 1;

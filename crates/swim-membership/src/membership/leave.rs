@@ -1,5 +1,6 @@
 //! Leaving (L1, L2): telling it, hearing that others leave, too, and coming back.
 
+use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use swim_proto::{Datagram, Incarnation, NodeId, Seq, State, Subject};
@@ -70,14 +71,11 @@ impl Membership {
         self.scratch = members;
     }
 
-    /// While no seed has answered the join, one of them may have taken this node in already.
+    /// While no seed has answered the join, one that has not refused may have taken this node in already.
     fn add_seeds(&mut self, leaving: &mut Leaving) {
-        if !self.seeds.wanted() {
-            return;
-        }
         let room = leaving.wanted().min(SEEDS_TOLD_MAX);
-        let seeds = self.seeds.addresses().iter().filter(|&&seed| !leaving.is_told(seed));
-        let seeds: alloc::vec::Vec<SocketAddr> = seeds.copied().take(room).collect();
+        let seeds = self.seeds.unclear().filter(|&seed| !leaving.is_told(seed));
+        let seeds: Vec<SocketAddr> = seeds.take(room).collect();
         for seed in seeds {
             leaving.add(self.probes.next_seq(), seed, false);
         }

@@ -236,6 +236,7 @@ impl Membership {
         } else {
             self.known.on_failed(address);
         }
+        self.seeds.on_refused(address);
         self.seeds.addresses().contains(&address)
     }
 }
