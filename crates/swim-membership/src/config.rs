@@ -8,6 +8,7 @@ use swim_proto::Timing;
 use swim_proto::limits::{DATAGRAM_BYTES_DEFAULT, DATAGRAM_BYTES_MAX, DATAGRAM_BYTES_MIN};
 
 use crate::conflict_times::ConflictTimes;
+use crate::setting::{SetError, Setting};
 
 /// No time that is configured is longer.
 const DURATION_MAX: Duration = Duration::from_secs(24 * 3_600);
@@ -173,6 +174,11 @@ pub enum ConfigError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config(Builder);
 
+fn read<T: Setting>(name: &'static str, value: &str) -> Result<T, SetError> {
+    let wrong = || SetError::Value { name, value: value.into(), kind: T::KIND };
+    T::read(value).ok_or_else(wrong)
+}
+
 macro_rules! settings {
     ($($(#[$doc:meta])* $name:ident: $type:ty,)*) => {
         /// Chained setters over a preset; [`build`](Self::build) checks the whole.
@@ -188,6 +194,21 @@ macro_rules! settings {
                 self.$name = $name;
                 self
             })*
+
+            /// Sets one of the settings by its name, which is that of its setter, from a text.
+            ///
+            /// # Errors
+            /// When there is no such setting, with the names that there are, or it takes another value.
+            pub fn set(mut self, name: &str, value: &str) -> Result<Self, SetError> {
+                match name {
+                    $(stringify!($name) => self.$name = read(stringify!($name), value)?,)*
+                    _ => {
+                        let known = [$(stringify!($name)),*].join(", ");
+                        return Err(SetError::Unknown { name: name.into(), known });
+                    }
+                }
+                Ok(self)
+            }
         }
 
         impl Config {
@@ -480,14 +501,20 @@ impl Builder {
             ("suspicion_min", self.suspicion_min, "tombstone_age", self.tombstone_age),
             // No more patience is given than the isolation hold leaves (S6).
             ("period", self.period, "isolation_hold", self.isolation_hold),
-            // Tombstones answer those that still hold the dead present (M6, E5).
-            ("sync_interval", self.sync_interval, "tombstone_age", self.tombstone_age),
-            ("healing_interval", self.healing_interval, "tombstone_age", self.tombstone_age),
         ]
         .into_iter()
         .chain(ConflictTimes::with_sync(self.sync_interval).relations())
         {
             if smaller_value >= larger_value {
+                return Err(ConfigError::Order { smaller, smaller_value, larger, larger_value });
+            }
+        }
+        // Tombstones answer those that still hold the dead present, at least once (M6, E5).
+        for (smaller, smaller_value) in
+            [("sync_interval", self.sync_interval), ("healing_interval", self.healing_interval)]
+        {
+            let (larger, larger_value) = ("tombstone_age", self.tombstone_age);
+            if smaller_value > larger_value {
                 return Err(ConfigError::Order { smaller, smaller_value, larger, larger_value });
             }
         }
@@ -547,7 +574,8 @@ mod tests {
         assert!(matches!(error, ConfigError::Number { field: "relays", value: 17, .. }));
         let error = base().expected_pause(second * 86_401).build().unwrap_err();
         assert_eq!(error, ConfigError::OutOfRange("expected_pause"));
-        let error = base().sync_interval(second * 9).tombstone_age(second * 9).build().unwrap_err();
+        let error =
+            base().sync_interval(second * 10).tombstone_age(second * 9).build().unwrap_err();
         assert!(matches!(error, ConfigError::Order { smaller: "sync_interval", .. }));
         let error = base().isolation_hold(second).build().unwrap_err();
         assert!(matches!(error, ConfigError::Order { smaller: "period", .. }));

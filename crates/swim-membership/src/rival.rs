@@ -26,7 +26,8 @@ const ASK_AFTER: Duration = Duration::from_secs(2);
 /// Who has made the last foreign record.
 #[derive(Clone, Copy, Debug)]
 struct Other {
-    address: SocketAddr,
+    /// Where it is reached; `None`: nowhere but where this node is, which may be an earlier life.
+    address: Option<SocketAddr>,
     /// Whether this node's process started later, or at the same time at the larger address.
     earlier: bool,
     heard_at: Instant,
@@ -81,8 +82,9 @@ impl Rival {
         let in_conflict = self.is_conflict(now);
         self.answered &= again;
         let sign = rises && (self.answered || in_conflict);
-        let earlier = age(foreign) < age(own);
-        self.other = Some(Other { address: foreign.address(), earlier, heard_at: now });
+        let address = Some(foreign.address()).filter(|&address| address != own.address());
+        let earlier = address.is_some() && age(foreign) < age(own);
+        self.other = Some(Other { address, earlier, heard_at: now });
         if sign {
             self.conflict_until = now + times.lasts();
         }
@@ -122,7 +124,7 @@ impl Rival {
         times: ConflictTimes,
     ) -> Option<SocketAddr> {
         let tells = core::mem::take(&mut self.to_tell) && self.heard_within(now, times.lasts());
-        self.other.filter(|_| tells).map(|other| other.address)
+        self.other.filter(|_| tells)?.address
     }
 
     /// A member does not hold this node where it is. Returns whether that is a reason to compare tables
@@ -153,7 +155,7 @@ impl Rival {
         }
         let other = self.other.filter(|other| other.earlier && self.is_conflict(now));
         self.ask_at = if other.is_some() { now + period } else { Instant::NEVER };
-        other.map(|other| other.address)
+        other?.address
     }
 
     pub(crate) fn on_asked(&mut self, seq: Seq) {
@@ -167,7 +169,8 @@ impl Rival {
 
     /// An ack that fits no probe. Returns whether it is the answer of the process that was asked.
     pub(crate) fn is_answer(&mut self, from: SocketAddr, seq: Seq) -> bool {
-        let answers = self.asked == Some(seq) && self.other.is_some_and(|o| o.address == from);
+        let answers =
+            self.asked == Some(seq) && self.other.is_some_and(|other| other.address == Some(from));
         if answers {
             self.asked = None;
             self.ask_at = Instant::NEVER;
@@ -220,6 +223,17 @@ mod tests {
             rival.on_answered(at(10), TIMES());
             assert_eq!(hear(&mut rival, 10 + later, &own, &foreign), reported, "{later} s later");
         }
+    }
+
+    #[test]
+    fn r4_nobody_is_told_or_asked_at_the_own_address() {
+        let (own, mut rival) = (record(1, Some(7)), Rival::default());
+        let foreign = record(1, Some(6));
+        hear(&mut rival, 10, &own, &foreign);
+        rival.on_answered(at(10), TIMES());
+        assert_eq!(rival.take_answered(at(10), TIMES()), None);
+        assert!(hear(&mut rival, 11, &own, &foreign), "but two may advertise one address");
+        assert_eq!(rival.whom_to_ask(at(20), Duration::from_secs(1)), None);
     }
 
     #[test]

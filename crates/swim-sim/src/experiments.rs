@@ -21,11 +21,12 @@ mod variant;
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::thread;
 
 use anyhow::Context;
 use swim_sim::Environment;
-use swimmer::Profile;
+use swimmer::{Config, ConfigBuilder, Profile};
 
 use plot::Figure;
 pub(crate) use table::Table;
@@ -58,6 +59,10 @@ pub(crate) struct Common {
     /// `swim-sim conditions --list` lists them. [default: clean]
     #[arg(long, value_name = "NAME:N")]
     under: Option<Environment>,
+    /// Settings that all variants get, instead of their own: `suspicion_min=2s,relays=5`. The names are
+    /// those of `swimmer::ConfigBuilder`; a wrong one lists them.
+    #[arg(long, value_delimiter = ',', value_name = "NAME=VALUE")]
+    set: Vec<SetText>,
     /// How many runs at once; 0: as many as the machine has cores. It changes no result.
     #[arg(long, default_value_t = 0, value_name = "N")]
     threads: usize,
@@ -73,6 +78,34 @@ impl Common {
         if named.is_empty() { default.to_vec() } else { named.to_vec() }
     }
 
+    /// The settings of a variant, to change further.
+    fn builder(&self, variant: Variant) -> ConfigBuilder {
+        let set = |builder: ConfigBuilder, set: &SetText| set.apply(builder);
+        self.set.iter().fold(variant.builder(self.profile), set)
+    }
+
+    /// The settings of a variant. [`check`](Self::check) has seen that they can work together.
+    fn config(&self, variant: Variant) -> Config {
+        self.builder(variant).build().expect("they were checked before the first run")
+    }
+
+    /// Whether what was set can work together, in every variant that is compared.
+    ///
+    /// # Errors
+    /// When it cannot; the error names the settings.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
+        for variant in self.variants() {
+            self.builder(variant).build().with_context(|| format!("--set, for {variant}"))?;
+        }
+        Ok(())
+    }
+
+    /// What was set, as name and value.
+    #[cfg(test)]
+    pub(crate) fn settings(&self) -> Vec<(&str, &str)> {
+        self.set.iter().map(|set| (&*set.name, &*set.value)).collect()
+    }
+
     fn under(&self) -> Environment {
         self.under.unwrap_or(Environment::clean())
     }
@@ -82,6 +115,29 @@ impl Common {
             0 => thread::available_parallelism().map_or(1, NonZeroUsize::get),
             threads => threads,
         }
+    }
+}
+
+/// A setting and its value, which was found to be one.
+#[derive(Clone, Debug)]
+struct SetText {
+    name: String,
+    value: String,
+}
+
+impl SetText {
+    fn apply(&self, builder: ConfigBuilder) -> ConfigBuilder {
+        builder.set(&self.name, &self.value).expect("it was tried when it was read")
+    }
+}
+
+impl FromStr for SetText {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> anyhow::Result<Self> {
+        let (name, value) = text.split_once('=').context("a setting is NAME=VALUE")?;
+        Config::builder(Profile::Lan).set(name, value)?;
+        Ok(Self { name: name.into(), value: value.into() })
     }
 }
 

@@ -57,8 +57,27 @@ enum Command {
 }
 
 impl Command {
+    /// What all experiments can be told.
+    fn common(&self) -> Option<&Common> {
+        Some(match self {
+            Self::Detect(args) => &args.common,
+            Self::Interval(args) => &args.common,
+            Self::Threshold(args) => &args.common,
+            Self::Pause(args) => &args.common,
+            Self::Loss(args) => &args.common,
+            Self::Churn(args) => &args.common,
+            Self::Partition(args) => &args.common,
+            Self::Scale(args) => &args.common,
+            Self::Conditions(args) => &args.common,
+            Self::Canary(_) | Self::Soak(_) => return None,
+        })
+    }
+
     /// Runs an experiment.
     fn measure(&self) -> anyhow::Result<(Report, &Common)> {
+        if let Some(common) = self.common() {
+            common.check()?;
+        }
         Ok(match self {
             Self::Detect(args) => (detect::run(args)?, &args.common),
             Self::Interval(args) => (interval::run(args)?, &args.common),
@@ -115,6 +134,33 @@ fn print(tables: &[Table]) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_experiment_takes_settings_and_refuses_those_that_do_not_exist_or_fit() {
+        for experiment in [
+            "detect",
+            "interval",
+            "threshold",
+            "pause",
+            "loss",
+            "churn",
+            "partition",
+            "scale",
+            "conditions",
+        ] {
+            let parse = |set: &str| Cli::try_parse_from(["swim-sim", experiment, "--set", set]);
+            let cli =
+                parse("suspicion_min=2s,relays=5").map_err(|error| error.to_string()).unwrap();
+            let common = cli.command.common().unwrap();
+            common.check().unwrap();
+            assert_eq!(common.settings(), [("suspicion_min", "2s"), ("relays", "5")]);
+            let unknown = parse("sheep=5").map(drop).unwrap_err().to_string();
+            assert!(unknown.contains("suspicion_min"), "{unknown}");
+            let cli = parse("base_timeout=2s").map_err(|error| error.to_string()).unwrap();
+            let wrong = format!("{:#}", cli.command.common().unwrap().check().unwrap_err());
+            assert!(wrong.contains("base_timeout"), "{wrong}");
+        }
+    }
 
     #[test]
     fn the_experiment_of_each_canary_can_be_run() {

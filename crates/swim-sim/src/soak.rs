@@ -26,7 +26,7 @@ const NON_VACUOUS_FROM: u64 = 100;
 /// Random faults from seeds, checked after every step.
 #[derive(Args, Clone, Debug)]
 pub struct SoakArgs {
-    /// Seeds, the last one excluded: `0..1000`, or one alone
+    /// Seeds, the last one excluded: `0..1000`
     #[arg(long, default_value = "0..1000", value_name = "A..B")]
     seeds: Seeds,
     /// Run the plan in this file instead, as a failure has printed it
@@ -59,15 +59,16 @@ impl FromStr for Seeds {
     type Err = TextError;
 
     fn from_str(text: &str) -> Result<Self, TextError> {
-        let wrong = || TextError::new("seeds are `A..B`, or one number");
+        let wrong = || TextError::new("seeds are `A..B`, the last one excluded");
         let number = |text: &str| text.parse::<u64>().map_err(|_| wrong());
-        let seeds = match text.split_once("..") {
-            Some((first, end)) => number(first)?..number(end)?,
-            None => {
-                let seed = number(text)?;
-                seed..seed.checked_add(1).ok_or_else(wrong)?
-            }
+        let Some((first, end)) = text.split_once("..") else {
+            let seed = number(text)?;
+            let next = seed.checked_add(1).ok_or_else(wrong)?;
+            return Err(TextError::new(format!(
+                "{seed} may mean two things: say 0..{seed} for so many seeds, or {seed}..{next} for this one"
+            )));
         };
+        let seeds = number(first)?..number(end)?;
         if seeds.is_empty() {
             Err(TextError::new("there are no seeds in it"))
         } else {
@@ -246,9 +247,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn seeds_are_a_range_or_one() {
+    fn seeds_are_a_range_and_one_number_is_refused_with_a_hint() {
         assert_eq!("3..7".parse::<Seeds>().unwrap().0, 3..7);
-        assert_eq!("3".parse::<Seeds>().unwrap().0, 3..4);
+        let hint = "5".parse::<Seeds>().unwrap_err().to_string();
+        assert!(hint.contains("0..5") && hint.contains("5..6"), "{hint}");
         for wrong in ["", "3..", "7..3", "3..3", "a..b", "18446744073709551615"] {
             assert!(wrong.parse::<Seeds>().is_err(), "{wrong}");
         }

@@ -92,7 +92,8 @@ fn check_all(seeds: std::ops::Range<u64>) {
         for nodes in [3, 5, 8] {
             let told = seeds.clone().map(|seed| check(profile, nodes, seed));
             let latest = told.max().unwrap();
-            println!("{profile}, {nodes} nodes: both told after {latest:?} at the latest");
+            // As R2 lets the two words of a second follow each other, and some milliseconds.
+            assert!(latest < Duration::from_millis(1_200), "{profile}, {nodes} nodes: {latest:?}");
         }
     }
 }
@@ -141,9 +142,9 @@ fn r4_both_are_told_and_accusations_refuted_although_datagrams_are_lost() {
     }
 }
 
-/// The proof at length: `cargo test --release -p swim-sim --test twins -- --ignored --nocapture`.
+/// The proof at length: `cargo test --release -p swim-sim --test twins -- --ignored`.
 #[test]
-#[ignore = "minutes"]
+#[ignore = "ten seconds in a release build, minutes in another"]
 fn r4_both_processes_are_told_within_a_sync_interval_by_a_hundred_seeds() {
     check_all(0..100);
 }

@@ -137,7 +137,7 @@ impl Args {
 
 fn measure(job: &Job, args: &Args, progress: &Progress) -> Found {
     let seed = seed_of(args.common.seed, job.run);
-    let config = job.variant.config(args.common.profile);
+    let config = args.common.config(job.variant);
     let mut lab = match job.case {
         Case::Join => Lab::empty(config, seed, progress),
         _ => Lab::warm(config, job.nodes, args.common.under(), seed, progress),

@@ -100,7 +100,7 @@ impl Args {
 }
 
 fn measure(job: &Job, args: &Args, progress: &Progress) -> Found {
-    let config = job.variant.config(args.common.profile);
+    let config = args.common.config(job.variant);
     let seed = seed_of(args.common.seed, job.run);
     let mut lab = Lab::warm(config, args.nodes, job.scene, seed, progress);
     lab.pass(QUIET);

@@ -133,13 +133,13 @@ struct Crash {
 
 fn measure(job: &Job, args: &Args, progress: &Progress) -> Found {
     let common = &args.common;
-    let mut config = job.variant.builder(common.profile);
+    let mut config = common.config(job.variant);
     if job.nodes >= LARGE {
         // To digest tables of this size for those who are dead would take most of the time.
-        let day = Duration::from_secs(24 * 3_600);
-        config = config.sync_interval(day).healing_interval(day);
+        let longest = config.tombstone_age();
+        let builder = common.builder(job.variant).sync_interval(longest).healing_interval(longest);
+        config = builder.build().expect("these are the longest possible intervals");
     }
-    let config = config.build().expect("a day is a possible interval");
     let seed = seed_of(common.seed, job.run);
     let mut lab = Lab::warm(config, job.nodes, args.under(), seed, progress);
     let victims = lab.choose(crashes(job.nodes).min(job.nodes - 1));

@@ -151,7 +151,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Report> {
 
 fn measure(job: &Job, args: &Args, progress: &Progress) -> Tally {
     let common = &args.common;
-    let config = job.variant.config(common.profile);
+    let config = common.config(job.variant);
     let mut lab =
         Lab::warm(config, args.nodes, common.under(), seed_of(common.seed, job.run), progress);
     let blocked = lab.choose(job.cell.blocked);

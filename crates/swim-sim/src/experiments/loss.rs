@@ -160,7 +160,7 @@ impl Args {
 
 fn measure(job: &Job, args: &Args, progress: &Progress) -> Found {
     let common = &args.common;
-    let config = job.variant.config(common.profile);
+    let config = common.config(job.variant);
     let nodes = args.nodes_of(job.case);
     let mut lab = Lab::warm(config, nodes, common.under(), seed_of(common.seed, job.run), progress);
     let faulty = match job.case.is_of_all() {

@@ -155,7 +155,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Report> {
 
 fn part(job: &Job, args: &Args, progress: &Progress) -> Found {
     let common = &args.common;
-    let config = job.variant.config(common.profile);
+    let config = common.config(job.variant);
     let mut lab =
         Lab::warm(config, args.nodes, common.under(), seed_of(common.seed, job.run), progress);
     lab.cluster.reset_traffic();
@@ -199,7 +199,7 @@ fn bytes(lab: &Lab<'_>) -> f64 {
 
 fn crash(job: &Job, args: &Args, nodes: u32, quarters: u32, progress: &Progress) -> Found {
     let common = &args.common;
-    let config = job.variant.config(common.profile);
+    let config = common.config(job.variant);
     let mut lab = Lab::warm(config, nodes, common.under(), seed_of(common.seed, job.run), progress);
     let victims = lab.choose(nodes * quarters / 4);
     let survivors = u64::from(nodes) - victims.len() as u64;

@@ -16,6 +16,8 @@ use super::{Common, Report};
 
 const AT_REST: Duration = Duration::from_secs(60);
 const LIMIT: Duration = Duration::from_secs(120);
+const ENTRY_BYTES: u64 = 60;
+const NODE_BYTES: u64 = 90 * 1_024;
 
 /// Options of `scale`.
 #[derive(clap::Args)]
@@ -62,6 +64,7 @@ struct Job {
 pub(crate) fn run(args: &Args) -> anyhow::Result<Report> {
     let common = &args.common;
     anyhow::ensure!(args.nodes.iter().all(|&nodes| nodes >= 2), "a cluster has at least 2 members");
+    check_memory(&args.nodes, available_bytes())?;
     let variants = common.variants_or(&[Variant::Swimmer]);
     let sizes = args.nodes.iter().flat_map(|&nodes| variants.iter().map(move |&v| (v, nodes)));
     let jobs: Vec<Job> = sizes.map(|(variant, nodes)| Job { variant, nodes }).collect();
@@ -71,11 +74,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Report> {
 }
 
 fn measure(job: &Job, args: &Args, progress: &Progress) -> Row {
-    let mut config = job.variant.builder(args.common.profile);
+    let mut config = args.common.config(job.variant);
     if args.no_sync {
-        config = config.sync_interval(Duration::from_secs(24 * 3_600));
+        let builder = args.common.builder(job.variant).sync_interval(config.tombstone_age());
+        config = builder.build().expect("this is the longest possible interval");
     }
-    let config = config.build().expect("a day is a possible interval");
     let memory_before = resident_bytes();
     let began = Instant::now();
     let mut lab =
@@ -139,6 +142,39 @@ fn crash(lab: &mut Lab<'_>, nodes: u32) -> Crash {
         full: of(known.last().filter(|_| all.is_some())),
         rate: Rate::of(lab.cluster.traffic(), nodes, took),
     }
+}
+
+/// What a cluster of so many takes, by the measurements of docs/EXPERIMENTS.md: 60 bytes for each member
+/// in each table and 90 KiB a node besides; and a tenth to spare.
+fn estimated_bytes(nodes: u32) -> u64 {
+    let nodes = u64::from(nodes);
+    (nodes * nodes * ENTRY_BYTES + nodes * NODE_BYTES) / 10 * 11
+}
+
+/// Refuses what would be killed for want of memory after minutes. One size after the other is run, so
+/// that the largest decides.
+fn check_memory(nodes: &[u32], available: Option<u64>) -> anyhow::Result<()> {
+    let largest = nodes.iter().copied().max().unwrap_or(0);
+    let estimated = estimated_bytes(largest);
+    if let Some(available) = available {
+        anyhow::ensure!(
+            estimated <= available,
+            "{} members take about {} MiB of memory, which grows with their square; {} MiB are \
+             available. Choose fewer by --nodes",
+            count(u64::from(largest)),
+            count(estimated >> 20),
+            count(available >> 20),
+        );
+    }
+    Ok(())
+}
+
+/// The memory that a program can still get; `None` where the system does not tell.
+fn available_bytes() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
+    Some(kilobytes * 1_024)
 }
 
 /// The memory of this process that is really there; `None` where the system does not tell.
@@ -227,4 +263,23 @@ fn figure(args: &Args, rows: &[Row]) -> Figure {
             }),
         ],
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_into_memory_is_refused_with_the_estimate() {
+        let mib = |mib: u64| Some(mib << 20);
+        assert!(check_memory(&[1_000, 100], mib(1_024)).is_ok());
+        assert!(check_memory(&[10_000], None).is_ok(), "the system does not tell");
+        let refused = check_memory(&[1_000, 10_000], mib(1_024)).unwrap_err().to_string();
+        let estimated = count(estimated_bytes(10_000) >> 20);
+        assert!(
+            refused.contains(&format!("10,000 members take about {estimated} MiB")),
+            "{refused}"
+        );
+        assert!(refused.contains("1,024 MiB are available"), "{refused}");
+    }
 }

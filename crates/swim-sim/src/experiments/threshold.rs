@@ -106,7 +106,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Report> {
 
 fn measure(job: &Job, args: &Args, progress: &Progress) -> Found {
     let common = &args.common;
-    let config = job.variant.config(common.profile);
+    let config = common.config(job.variant);
     let mut lab =
         Lab::warm(config, args.nodes, common.under(), seed_of(common.seed, job.run), progress);
     let blocked = lab.choose(job.blocked);
