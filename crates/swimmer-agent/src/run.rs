@@ -124,11 +124,11 @@ fn say_deed(done: &mpsc::Sender<Deed>, deed: Deed) {
 /// Waits until another process with this node's id has answered that has started earlier, and returns
 /// its address; for ever where that is no reason to end.
 async fn is_the_later(mut notices: Notices, on_conflict: OnConflict) -> SocketAddr {
-    while on_conflict == OnConflict::Exit {
-        match notices.recv().await {
-            Some(Notice::StartedLater { other }) => return other,
-            Some(_) => {}
-            None => break,
+    if on_conflict == OnConflict::Exit {
+        while let Some(notice) = notices.recv().await {
+            if let Notice::StartedLater { other } = notice {
+                return other;
+            }
         }
     }
     pending().await

@@ -66,8 +66,8 @@ use place::Place;
 use rooms::Rooms;
 use told::Told;
 
-/// What news about a member takes, who is alive and has no name.
-const NEWS_BYTES: usize = 26;
+/// What news about a member takes, who is alive, has no name, and says when it started.
+const NEWS_BYTES: usize = 32;
 
 /// What a node is made of.
 pub struct Settings {
