@@ -4,6 +4,8 @@
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use swim_transport::{FrameEnd, Framing, LengthPrefixed, Transport, UdpTcp, UdpTcpConfig};
@@ -121,15 +123,27 @@ async fn a_datagram_that_cannot_be_sent_is_an_error_and_counted() {
     assert_eq!(one.stats().send_failed, 1);
 }
 
-/// Lines of text: the frame ends with the line, whatever its length, up to a bound.
-#[derive(Debug)]
-struct Lines;
+/// Lines of text: the frame ends with the line, whatever its length, up to a bound. It counts the
+/// bytes that it looks at.
+#[derive(Debug, Default)]
+struct Lines {
+    looked_at: Arc<AtomicUsize>,
+}
+
+const LINE_MAX: usize = 10_000_000;
 
 impl Framing for Lines {
-    fn frame_end(&self, read: &[u8]) -> FrameEnd {
-        match read.iter().position(|&byte| byte == b'\n') {
-            Some(end) => FrameEnd::Complete(end + 1),
-            None if read.len() < 100_000 => FrameEnd::Incomplete,
+    /// So many bytes hold no end of a line.
+    type Progress = usize;
+
+    fn frame_end(&self, read: &[u8], searched: &mut usize) -> FrameEnd {
+        let end = read[*searched..].iter().position(|&byte| byte == b'\n');
+        let until = end.map_or(read.len(), |end| *searched + end + 1);
+        self.looked_at.fetch_add(until - *searched, Ordering::Relaxed);
+        *searched = until;
+        match end {
+            Some(_) => FrameEnd::Complete(until),
+            None if read.len() < LINE_MAX => FrameEnd::Incomplete,
             None => FrameEnd::Invalid,
         }
     }
@@ -137,23 +151,29 @@ impl Framing for Lines {
 
 #[tokio::test]
 async fn another_protocol_frames_its_messages_in_its_own_way() {
-    let bind =
-        async || UdpTcp::bind_with(loopback(), Lines, UdpTcpConfig::default()).await.unwrap();
-    let (one, two) = (bind().await, bind().await);
-    for length in [0, 1, 90_000] {
+    let (asked, answered) = (Lines::default(), Lines::default());
+    let looked_at = [&asked, &answered].map(|lines| Arc::clone(&lines.looked_at));
+    let bind = async |framing| {
+        UdpTcp::bind_with(loopback(), framing, UdpTcpConfig::default()).await.unwrap()
+    };
+    let (one, two) = (bind(answered).await, bind(asked).await);
+    for length in [0, 1, 90_000, 9_600_000] {
         let line = [&vec![b'x'; length][..], b"\n"].concat();
         let answer = async {
             let incoming = two.accept().await.unwrap();
-            assert_eq!(incoming.frame, line);
+            assert!(incoming.frame == line, "another request");
             incoming.responder.reply([b"re: ", &line[..]].concat());
         };
         let ask = one.exchange(two.local_addr(), line.clone());
         let both = timeout(PATIENCE, async { tokio::join!(ask, answer) });
         let (reply, ()) = both.await.unwrap();
-        assert_eq!(reply.unwrap().unwrap(), [b"re: ", &line[..]].concat());
+        assert!(reply.unwrap().unwrap() == [b"re: ", &line[..]].concat(), "another reply");
+        // Each byte was looked at once, however many pieces it came in.
+        let [asked, answered] = looked_at.each_ref().map(|count| count.swap(0, Ordering::Relaxed));
+        assert_eq!((asked, answered), (line.len(), line.len() + 4));
     }
     // What has no end is given up at the bound that the framing sets.
-    let endless = one.exchange(two.local_addr(), vec![b'x'; 200_000]);
+    let endless = one.exchange(two.local_addr(), vec![b'x'; 2 * LINE_MAX]);
     let reply = timeout(PATIENCE, endless).await.unwrap();
     assert!(!matches!(reply, Ok(Some(_))), "{reply:?}");
     assert_eq!(two.stats().invalid, 1);
@@ -164,9 +184,11 @@ async fn another_protocol_frames_its_messages_in_its_own_way() {
 struct Panics;
 
 impl Framing for Panics {
-    fn frame_end(&self, read: &[u8]) -> FrameEnd {
+    type Progress = usize;
+
+    fn frame_end(&self, read: &[u8], searched: &mut usize) -> FrameEnd {
         assert_ne!(read, b"panic\n", "as asked");
-        Lines.frame_end(read)
+        Lines::default().frame_end(read, searched)
     }
 }
 
@@ -174,7 +196,8 @@ impl Framing for Panics {
 async fn a_framing_that_panics_loses_its_connection_and_nothing_else() {
     let config = UdpTcpConfig { connections_max: 1, ..UdpTcpConfig::default() };
     let two = UdpTcp::bind_with(loopback(), Panics, config).await.unwrap();
-    let one = UdpTcp::bind_with(loopback(), Lines, UdpTcpConfig::default()).await.unwrap();
+    let one =
+        UdpTcp::bind_with(loopback(), Lines::default(), UdpTcpConfig::default()).await.unwrap();
     for _ in 0..3 {
         let ask = one.exchange(two.local_addr(), b"panic\n".to_vec());
         assert!(!matches!(timeout(PATIENCE, ask).await.unwrap(), Ok(Some(_))));
