@@ -2,8 +2,9 @@
 //!
 //! Each check binds transports of its own and panics with the clause that was broken. The network
 //! between them should be at rest: checks send again what a network may lose, but on one that
-//! loses much they fail. Requests and replies are frames of
-//! [`LengthPrefixed`](crate::LengthPrefixed).
+//! loses much they fail. They ask for no more than the trait promises: each reads as it sends, so
+//! that room for one datagram is enough. Requests and replies are frames of
+//! [`LengthPrefixed`](crate::LengthPrefixed), within its default bound.
 //!
 //! ```
 //! use swim_transport::{MemoryNetwork, conformance};

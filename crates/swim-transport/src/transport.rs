@@ -11,6 +11,10 @@ use crate::batch::Batch;
 /// Two planes: datagrams, which may be lost, doubled and reordered, and exchanges, which either
 /// succeed or fail. All methods may be called at the same time.
 ///
+/// Doubling and reordering is what networks do. A transport itself loses at most what it has no
+/// room for, and hands the rest out in the order in which it came in. How much room it has is its
+/// own affair; one datagram fits.
+///
 /// [`close`](Self::close) ends every call that waits and every later one with an error.
 ///
 /// [`conformance`](crate::conformance) checks all of this on any implementation.
@@ -29,10 +33,11 @@ pub trait Transport: Send + Sync + 'static {
     }
 
     /// Sends a datagram. That it was sent does not mean that it arrives. It does not wait for
-    /// long, for whoever sends also has probes to answer: what finds no room soon is lost.
+    /// long, for whoever sends also has probes to answer: what finds no room soon is lost, or an
+    /// error.
     ///
     /// # Errors
-    /// When it could not be sent: too long, no route, closed.
+    /// When it could not be sent: too long, no route, no room, closed.
     fn send_to(
         &self,
         payload: &[u8],
@@ -40,7 +45,8 @@ pub trait Transport: Send + Sync + 'static {
     ) -> impl Future<Output = io::Result<()>> + Send;
 
     /// Receives a datagram into `buffer`: its length and where it came from, which is where an
-    /// answer goes. What is longer than the buffer is cut, or lost on systems that cannot cut.
+    /// answer goes, and the sender's [`local_addr`](Self::local_addr) if nothing on the way changes
+    /// addresses. What is longer than the buffer is cut, or lost on systems that cannot cut.
     /// Dropping the future loses nothing.
     ///
     /// # Errors
@@ -66,7 +72,8 @@ pub trait Transport: Send + Sync + 'static {
 
     /// Sends a framed request and waits for the framed reply, `None` when the other side took the
     /// request and answered nothing. It may wait for ever: the caller bounds it by dropping the
-    /// future.
+    /// future. Several may be under way at once, to one address too, and each gets its own reply.
+    /// A frame of up to 65,540 bytes is carried whole: no node makes a longer one.
     ///
     /// # Errors
     /// When the other side is not reached or does not keep to the framing, or this one is closed.

@@ -13,10 +13,14 @@ use crate::transport::Transport;
 
 /// After so long a datagram on loopback is lost.
 const LOST: Duration = Duration::from_millis(500);
+/// Between two datagrams of which the first is to be received before the second is sent.
+const PAUSE: Duration = Duration::from_millis(10);
 /// What a network may lose or reorder must be seen right in one of so many rounds.
 const ROUNDS: usize = 5;
 /// Datagrams of one round.
 const COUNT: u8 = 24;
+/// So many are under way at once if the transport has the room.
+const AHEAD: u8 = 4;
 
 /// Sends until it is received, for a datagram may be lost.
 async fn deliver<T: Transport>(
@@ -93,17 +97,18 @@ where
     let mut buffer = [0; 4];
     clause
         .within("receiving the next one", async {
-            loop {
-                for payload in [&b"too long"[..], b"next"] {
-                    clause.succeeds("send_to", one.send_to(payload, two.local_addr()).await);
-                }
-                while let Ok(received) = timeout(LOST, two.recv_from(&mut buffer)).await {
-                    let (length, _) = clause.succeeds("recv_from", received);
-                    match buffer.get(..length) {
-                        Some(b"next") => return,
-                        Some(b"too ") => {}
-                        other => clause.broken(format_args!("it becomes {other:?}")),
-                    }
+            // The next one is sent when the first was received or is lost: there may be room for
+            // one only.
+            for payload in [&b"too long"[..], b"next"].into_iter().cycle() {
+                clause.succeeds("send_to", one.send_to(payload, two.local_addr()).await);
+                let Ok(received) = timeout(LOST, two.recv_from(&mut buffer)).await else {
+                    continue;
+                };
+                let (length, _) = clause.succeeds("recv_from", received);
+                match buffer.get(..length) {
+                    Some(b"next") => return,
+                    Some(b"too ") => {}
+                    other => clause.broken(format_args!("it becomes {other:?}")),
                 }
             }
         })
@@ -138,16 +143,54 @@ async fn receive<T: Transport>(
     Ok(())
 }
 
-/// Sends numbers, one datagram each, and receives until all are there or the rest is lost.
-async fn send_and_receive<T: Transport>(clause: Clause, (from, to): (&T, &T), by: By) -> Vec<u8> {
-    let (mut received, mut batch) = (Vec::new(), Batch::new(5, 8));
-    for number in 0..COUNT {
-        clause.succeeds("send_to", from.send_to(&[number], to.local_addr()).await);
+/// How many of [`AHEAD`] datagrams arrive that are sent before any is received. For so many there
+/// is room; of more a transport may lose some, or refuse to send them.
+async fn room<T: Transport, F>(clause: Clause, ends: &Ends<F>) -> u8
+where
+    F: AsyncFn(SocketAddr) -> io::Result<T>,
+{
+    let mut room = 1;
+    for _ in 0..ROUNDS {
+        let (one, two) = ends.two().await;
+        for number in 0..AHEAD {
+            let _ = one.send_to(&[number], two.local_addr()).await;
+        }
+        let (mut buffer, mut arrived) = ([0; 8], 0);
+        while arrived < AHEAD
+            && let Ok(received) = timeout(LOST, two.recv_from(&mut buffer)).await
+        {
+            clause.succeeds("recv_from", received);
+            arrived += 1;
+        }
+        room = room.max(arrived);
+        if room == AHEAD {
+            break;
+        }
     }
-    while received.len() < usize::from(COUNT) {
-        match timeout(LOST, receive(to, by, &mut batch, &mut received)).await {
-            Ok(result) => clause.succeeds("receiving", result),
-            Err(_) => break,
+    room
+}
+
+/// Sends numbers, one datagram each and no more at once than there is room for, and receives until
+/// all are there or the rest is lost.
+async fn send_and_receive<T: Transport>(
+    clause: Clause,
+    (from, to): (&T, &T),
+    by: By,
+    room: u8,
+) -> Vec<u8> {
+    let (mut received, mut batch) = (Vec::new(), Batch::new(5, 8));
+    let mut sent = 0;
+    while sent < COUNT {
+        let until = COUNT.min(sent + room);
+        for number in sent..until {
+            clause.succeeds("send_to", from.send_to(&[number], to.local_addr()).await);
+        }
+        sent = until;
+        while received.len() < usize::from(sent) {
+            match timeout(LOST, receive(to, by, &mut batch, &mut received)).await {
+                Ok(result) => clause.succeeds("receiving", result),
+                Err(_) => break,
+            }
         }
     }
     received
@@ -158,11 +201,12 @@ where
     F: AsyncFn(SocketAddr) -> io::Result<T>,
 {
     let clause = Clause("datagrams come out in the order in which they came in");
+    let room = room(clause, ends).await;
     for by in [By::Single, By::Batch] {
         let mut seen = Vec::new();
         for _ in 0..ROUNDS {
             let (one, two) = ends.two().await;
-            seen = send_and_receive(clause, (&one, &two), by).await;
+            seen = send_and_receive(clause, (&one, &two), by, room).await;
             if seen.iter().copied().eq(0..COUNT) {
                 break;
             }
@@ -184,8 +228,10 @@ where
             for round in 1..=3 {
                 let payload = pattern(round, 8);
                 loop {
-                    for _ in 0..4 {
-                        clause.succeeds("send_to", one.send_to(&payload, two.local_addr()).await);
+                    clause.succeeds("send_to", one.send_to(&payload, two.local_addr()).await);
+                    for _ in 1..AHEAD {
+                        // There may be no room for more than one.
+                        let _ = one.send_to(&payload, two.local_addr()).await;
                     }
                     if let Ok(received) = timeout(LOST, two.recv_batch(&mut batch)).await {
                         clause.succeeds("recv_batch", received);
@@ -202,11 +248,13 @@ where
         .await;
 }
 
-/// Sends numbers while futures that receive are dropped at all stages.
+/// Sends numbers, no more at once than there is room for, while futures that receive are dropped
+/// at all stages. Ends early when one is lost.
 async fn receive_by_dropped_futures<T: Transport>(
     clause: Clause,
     (from, to): (&T, &T),
     by: By,
+    room: u8,
 ) -> Vec<u8> {
     let (mut received, mut batch) = (Vec::new(), Batch::new(5, 8));
     for number in 0..COUNT {
@@ -215,15 +263,21 @@ async fn receive_by_dropped_futures<T: Transport>(
         for _ in 0..2 {
             poll_once(receive(to, by, &mut batch, &mut received)).await;
         }
-    }
-    let mut step = Duration::from_millis(1);
-    while received.len() < usize::from(COUNT) && step < LOST {
-        poll_once(receive(to, by, &mut batch, &mut received)).await;
-        match timeout(step, receive(to, by, &mut batch, &mut received)).await {
-            Ok(result) => clause.succeeds("receiving", result),
-            Err(_) => step *= 2,
+        let sent = usize::from(number) + 1;
+        if number + 1 == COUNT || sent >= received.len() + usize::from(room) {
+            let mut step = Duration::from_millis(1);
+            while received.len() < sent && step < LOST {
+                poll_once(receive(to, by, &mut batch, &mut received)).await;
+                match timeout(step, receive(to, by, &mut batch, &mut received)).await {
+                    Ok(result) => clause.succeeds("receiving", result),
+                    Err(_) => step *= 2,
+                }
+                sleep(Duration::from_millis(1)).await;
+            }
+            if received.len() < sent {
+                break;
+            }
         }
-        sleep(Duration::from_millis(1)).await;
     }
     received.sort_unstable();
     received
@@ -234,11 +288,12 @@ where
     F: AsyncFn(SocketAddr) -> io::Result<T>,
 {
     let clause = Clause("dropping a future of recv_from or recv_batch loses no datagram");
+    let room = room(clause, ends).await;
     for by in [By::Single, By::Batch] {
         let mut seen = Vec::new();
         for _ in 0..ROUNDS {
             let (one, two) = ends.two().await;
-            seen = receive_by_dropped_futures(clause, (&one, &two), by).await;
+            seen = receive_by_dropped_futures(clause, (&one, &two), by, room).await;
             if seen.iter().copied().eq(0..COUNT) {
                 break;
             }
@@ -259,10 +314,8 @@ where
     let both = async { tokio::join!(two.recv_from(&mut first), two.recv_from(&mut second)) };
     let sending = async {
         loop {
-            for payload in [b"x", b"y"] {
-                clause.succeeds("send_to", one.send_to(payload, two.local_addr()).await);
-            }
-            sleep(LOST).await;
+            clause.succeeds("send_to", one.send_to(b"x", two.local_addr()).await);
+            sleep(PAUSE).await;
         }
     };
     let (first, second) = clause

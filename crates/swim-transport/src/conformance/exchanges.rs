@@ -1,7 +1,10 @@
 //! What is said of exchanges.
 
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
@@ -12,8 +15,10 @@ use crate::transport::{Incoming, Transport};
 
 /// The longest body that is carried here.
 const BODY_MAX: usize = 64 * 1_024;
-/// Exchanges at once.
-const AT_ONCE: u8 = 16;
+/// Exchanges at once. The contract says that there may be several, and not how many.
+const AT_ONCE: u8 = 4;
+/// Exchanges one after the other.
+const IN_TURN: u8 = 16;
 /// After so long an exchange with nobody hangs, which is allowed.
 const HANGS: Duration = Duration::from_secs(2);
 
@@ -70,22 +75,19 @@ where
 {
     let clause = Clause("of several exchanges at once each gets its own reply, in any order");
     let (one, two) = ends.two().await;
-    let answer_in_reverse = async {
-        let mut all = Vec::new();
-        for _ in 0..AT_ONCE {
-            all.push(accept(clause, &two).await);
-        }
-        for incoming in all.into_iter().rev() {
-            let mark = (0..AT_ONCE).find(|&mark| incoming.frame == frame(mark, 300));
-            let Some(mark) = mark else { clause.broken("a request arrives as another one") };
-            incoming.responder.reply(frame(mark | 0x80, 300));
-        }
-    };
-    let ask_all = async {
-        let asks = (0..AT_ONCE).map(|mark| one.exchange(two.local_addr(), frame(mark, 300)));
-        join_all(clause, asks.collect()).await
-    };
-    let ((), replies) = tokio::join!(answer_in_reverse, ask_all);
+    let mut running = Running::default();
+    let mut accepted = Vec::new();
+    for mark in 0..AT_ONCE {
+        // One waits until it is accepted, for there may be no room for more that wait.
+        running.start(one.exchange(two.local_addr(), frame(mark, 300)));
+        accepted.push(running.beside(accept(clause, &two)).await);
+    }
+    for incoming in accepted.into_iter().rev() {
+        let mark = (0..AT_ONCE).find(|&mark| incoming.frame == frame(mark, 300));
+        let Some(mark) = mark else { clause.broken("a request arrives as another one") };
+        incoming.responder.reply(frame(mark | 0x80, 300));
+    }
+    let replies = clause.within("exchange", running.finish()).await;
     for (mark, reply) in (0..AT_ONCE).zip(replies) {
         let reply = clause.succeeds("exchange", reply);
         let own = reply.as_deref() == Some(&frame(mark | 0x80, 300)[..]);
@@ -93,24 +95,62 @@ where
     }
 }
 
-/// Runs them all in one task, for a transport is only lent here.
-async fn join_all<T>(clause: Clause, futures: Vec<impl Future<Output = T>>) -> Vec<T> {
-    let mut running: Vec<_> = futures.into_iter().map(|future| Some(Box::pin(future))).collect();
-    let mut done: Vec<Option<T>> = running.iter().map(|_| None).collect();
-    let all = std::future::poll_fn(|context| {
-        for (slot, result) in running.iter_mut().zip(&mut done) {
-            let Some(future) = slot else { continue };
-            if let std::task::Poll::Ready(value) = future.as_mut().poll(context) {
-                (*slot, *result) = (None, Some(value));
+/// Futures that run in one task, for a transport is only lent here.
+struct Running<F: Future>(Vec<Run<F>>);
+
+enum Run<F: Future> {
+    Waits(Pin<Box<F>>),
+    Done(F::Output),
+}
+
+impl<F: Future> Default for Running<F> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<F: Future> Running<F> {
+    fn start(&mut self, future: F) {
+        self.0.push(Run::Waits(Box::pin(future)));
+    }
+
+    /// Polls those that wait, and says whether none is left.
+    fn poll(&mut self, context: &mut Context<'_>) -> bool {
+        let mut done = true;
+        for run in &mut self.0 {
+            if let Run::Waits(future) = run {
+                match future.as_mut().poll(context) {
+                    Poll::Ready(value) => *run = Run::Done(value),
+                    Poll::Pending => done = false,
+                }
             }
         }
-        match running.iter().all(Option::is_none) {
-            true => std::task::Poll::Ready(()),
-            false => std::task::Poll::Pending,
-        }
-    });
-    clause.within("exchange", all).await;
-    done.into_iter().flatten().collect()
+        done
+    }
+
+    /// Lets them run until another future is done.
+    async fn beside<T>(&mut self, other: impl Future<Output = T>) -> T {
+        let mut other = pin!(other);
+        poll_fn(|context| {
+            self.poll(context);
+            other.as_mut().poll(context)
+        })
+        .await
+    }
+
+    /// What they give, in the order in which they were started.
+    async fn finish(mut self) -> Vec<F::Output> {
+        poll_fn(|context| match self.poll(context) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        })
+        .await;
+        let value = |run| match run {
+            Run::Done(value) => Some(value),
+            Run::Waits(_) => None,
+        };
+        self.0.into_iter().filter_map(value).collect()
+    }
 }
 
 pub(super) async fn go_both_ways_at_once<T: Transport, F>(ends: &Ends<F>)
@@ -166,7 +206,7 @@ where
 {
     let clause = Clause("dropping a future of accept loses no request");
     let (one, two) = ends.two().await;
-    for mark in 0..AT_ONCE {
+    for mark in 0..IN_TURN {
         let ask = ask(clause, &one, two.local_addr(), frame(mark, 5_000));
         let accept = clause.within("accept", accept_by_dropped_futures(&two));
         let answer = async {
