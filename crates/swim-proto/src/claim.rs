@@ -4,6 +4,7 @@ use core::fmt;
 
 /// How often a member has renewed its word. Raised only by its owner (M2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Incarnation(pub u64);
 
 impl Incarnation {
@@ -25,6 +26,11 @@ impl fmt::Display for Incarnation {
 
 /// What is held of a member, in rising rank (M1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 #[repr(u8)]
 pub enum State {
     /// It answers, or says so itself.
@@ -73,6 +79,7 @@ impl fmt::Display for State {
 /// A claim about a member: merged by its maximum of incarnation, then rank (M1). So claims may
 /// come late, twice and in any order, and all tables agree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Claim {
     /// Which of the member's incarnations the claim is about.
     pub incarnation: Incarnation,

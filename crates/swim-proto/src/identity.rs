@@ -8,7 +8,8 @@ use crate::hash::{HashDomain, hash64_of_id};
 
 /// A node's identity: 128 bits that stay the same over restarts (the host key, a UUID).
 ///
-/// It is shown hyphenated, as UUIDs are.
+/// It is shown hyphenated, as UUIDs are. With the feature `serde` it is this text in formats for
+/// people, such as JSON, and 16 bytes in others.
 ///
 /// ```
 /// use swim_proto::NodeId;

@@ -68,6 +68,8 @@ mod identity;
 mod later;
 pub mod limits;
 mod message;
+#[cfg(feature = "serde")]
+mod node_id_serde;
 mod record;
 mod scope;
 

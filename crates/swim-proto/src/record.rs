@@ -23,6 +23,7 @@ const FLAGS_KNOWN: u8 = FLAG_IPV6 | FLAG_VERSIONS | FLAG_NAME | FLAG_METADATA;
 
 /// The protocol versions that a member speaks, both ends included. Now 0 to 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Versions {
     /// The oldest.
     pub min: u8,

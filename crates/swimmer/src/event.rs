@@ -13,6 +13,11 @@ use crate::Member;
 /// node itself, but for [`Isolated`](Self::Isolated),
 /// [`Healed`](Self::Healed) and [`Conflict`](Self::Conflict).
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum Event {
     /// Newly present: first met, or back in a new life after it had left.
@@ -75,6 +80,11 @@ pub struct Message {
 
 /// How a message came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 pub enum Delivery {
     /// Spread to all by gossip.
     Broadcast,
@@ -88,6 +98,7 @@ pub enum Delivery {
 /// default: with the tokio feature by `Snapshot::death`, else by
 /// [`Node::death`](crate::node::Node::death).
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Death {
     /// Whose probes failed, as far as this node knows them; this node may be among them.
     pub accusers: Vec<NodeId>,
@@ -105,6 +116,11 @@ pub struct Death {
 
 /// How a node came to hold a member dead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 pub enum DeathPath {
     /// Its own suspicion ran out.
     Suspicion,

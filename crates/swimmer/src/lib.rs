@@ -33,6 +33,7 @@
 //! | say something about a node, or to the others | [`Cluster::set_metadata`], [`Cluster::broadcast`], [`Cluster::send_reliable`] |
 //! | come back after a restart as the same member | [`Builder::data_dir`], [`Builder::id`] |
 //! | tune it | [`Profile`], [`Config`] |
+//! | write members and events as JSON, or in another format | the feature `serde`, which gives [`Member`], [`Event`] and what they hold serde's two traits |
 //! | see what it counts | [`Cluster::stats`], [`node::Stats::named`] |
 //! | carry the bytes by other means | [`transport::Transport`], [`Builder::transport`] |
 //! | speak another wire | [`Codec`] and the messages in [`proto`], [`Builder::codec`] |

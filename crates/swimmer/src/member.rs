@@ -7,6 +7,7 @@ use swim_proto::{Incarnation, NodeId, State, Versions};
 
 /// One member at one moment. Cheap to clone; it does not change under its reader.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Member {
     /// Its identity, the same over restarts.
     pub id: NodeId,
