@@ -69,6 +69,7 @@ pub enum Event {
 /// An application's message to this node alone. With the tokio feature they come by
 /// `Cluster::messages`, else by [`Output::Message`](crate::node::Output::Message).
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Message {
     /// Who sent it; this node itself, perhaps.
     pub from: Member,

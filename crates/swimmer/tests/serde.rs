@@ -73,6 +73,10 @@ fn events() -> Vec<(Event, Value)> {
             Event::Conflict { local: about(), other: ([10, 0, 0, 1], 2552).into() },
             json!({ "conflict": { "local": text(), "other": "10.0.0.1:2552" } }),
         ),
+        (
+            Event::MemberConflict { member: about(), other: ([10, 0, 0, 1], 2552).into() },
+            json!({ "member_conflict": { "member": text(), "other": "10.0.0.1:2552" } }),
+        ),
     ];
     let deliveries = [
         (Delivery::Broadcast, "broadcast"),
