@@ -51,7 +51,7 @@ pub struct Counters {
     /// Claims about members that are not held. Dropped, and their record asked for.
     pub claims_unknown: u64,
     /// Probes and relayed pings not begun because the member's address is good for another host or link
-    /// only (P7).
+    /// only (J4).
     pub addresses_unusable: u64,
     /// Records that break the rules of the wire. Dropped.
     pub records_bad: u64,

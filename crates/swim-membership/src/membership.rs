@@ -96,7 +96,7 @@ pub struct Membership {
     suspicions: Deadlines<Suspicion>,
     refusing: Refusing,
     moves: Moves,
-    /// Which addresses lead to their members, and who speaks from elsewhere (J3, P7).
+    /// Which addresses lead to their members, and who speaks from elsewhere (J3, J4).
     places: Places,
     /// The dead and left, and how the dead came to be; the deadline is when to forget.
     tombstones: Deadlines<Option<Death>>,

@@ -1,4 +1,4 @@
-//! Where members speak from, and which addresses lead to them from here (J3, P7).
+//! Where members speak from, and which addresses lead to them from here (J3, J4).
 
 use alloc::vec::Vec;
 use core::net::SocketAddr;
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn p7_loopback_leads_from_loopback_only_or_where_something_came_from_it() {
+    fn j4_loopback_leads_from_loopback_only_or_where_something_came_from_it() {
         let mut places = Places::default();
         let [local, link, wide] = ["127.0.0.1:7", "169.254.0.1:7", "10.0.0.1:7"].map(address);
         for (own, leads) in

@@ -1,4 +1,4 @@
-//! Nodes whose records do not say where they are: refused, told, and put right (J3, P7).
+//! Nodes whose records do not say where they are: refused, told, and put right (J3, J4).
 
 #![allow(clippy::unwrap_used)]
 
@@ -233,7 +233,7 @@ fn j3_a_member_that_speaks_from_another_port_is_told_once_on_both_sides() {
 }
 
 #[test]
-fn p7_an_address_that_is_good_for_another_host_only_is_held_and_not_pinged() {
+fn j4_an_address_that_is_good_for_another_host_only_is_held_and_not_pinged() {
     let mut peers = [
         Peer::new(1, "10.0.0.1:7", "10.0.0.1:7"),
         Peer::new(2, "10.0.0.2:7", "10.0.0.2:7"),

@@ -162,7 +162,7 @@ impl Membership {
             return;
         }
         if !self.is_reachable(target) {
-            // Whoever has this address here is another (P7).
+            // Whoever has this address here is another (J4).
             self.counters.addresses_unusable += 1;
             return;
         }

@@ -1,4 +1,4 @@
-//! From where peers speak: what is told of it, and whom no address leads to (J3, P7).
+//! From where peers speak: what is told of it, and whom no address leads to (J3, J4).
 
 use core::net::SocketAddr;
 
@@ -15,7 +15,7 @@ pub fn is_out_of_reach(record: SocketAddr, from: SocketAddr) -> bool {
 }
 
 impl Membership {
-    /// Whether the address in a member's record leads to it from here (P7).
+    /// Whether the address in a member's record leads to it from here (J4).
     pub fn is_reachable(&self, ix: MemberIx) -> bool {
         self.leads(self.address(ix))
     }
