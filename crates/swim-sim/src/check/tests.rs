@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use swim_membership::{Config, Profile, Suspicion, SuspicionTimes};
-use swim_proto::{BincodeCodec, Codec, Datagram, Fit, Part, Seq, Subject, TinyId, Versions};
+use swim_proto::limits::FRAME_BYTES_MAX;
+use swim_proto::{
+    BincodeCodec, Codec, Datagram, Fit, Frame, Part, Request, Seq, Subject, TinyId, Versions,
+};
 use swimmer::node::{Output, Settings};
 use swimmer::{Death, DeathPath, Delivery, Event};
 
@@ -274,8 +277,16 @@ fn i14_one_who_has_left_and_speaks_is_found() {
     assert_eq!(bench.check(), Ok(()));
     bench.checker.on_datagram_sent(false, address(1), &datagram(&Datagram::Gossip, &[]));
     bench.finds("sends more than its leave");
+    let (seq, incarnation) = (Seq(1), Incarnation(1));
+    let mut codec = BincodeCodec::new(name());
+    let mut leave = Vec::new();
+    let request = Frame::Request(Request::Leave { seq, id: id(9), incarnation });
+    codec.begin_frame(&request, FRAME_BYTES_MAX, &mut leave).unwrap();
+    codec.finish(&mut leave);
+    bench.checker.on_request_sent(false, &leave);
+    assert_eq!(bench.check(), Ok(()));
     bench.checker.on_request_sent(false, &[]);
-    bench.finds("begins an exchange");
+    bench.finds("asks for more than its leave");
 }
 
 #[test]
