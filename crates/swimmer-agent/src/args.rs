@@ -53,10 +53,11 @@ Examples:
 
 A folder named like a command is written ./demo.
 
-Events go to standard output; what the node says of itself, to standard error. Ctrl-C, SIGTERM or
-SIGHUP (unless it was ignored at the start, as by nohup) leaves gently; once more stops at once. SIGUSR1
-prints the statistics to standard error. The exit code is 0 after a leave, 2 for a command line that is
-wrong in itself (and nothing was written), 5 where --on-conflict exit has ended it, 1 where something
+Events go to standard output; what the node says of itself, to standard error.
+Ctrl-C, SIGTERM or SIGHUP (unless it was ignored at the start, as by nohup) leaves
+gently; once more stops at once. SIGUSR1 prints the statistics to standard error.
+The exit code is 0 after a leave, 2 for a command line that is wrong in itself (and
+nothing was written), 5 where --on-conflict exit has ended it, and 1 where something
 else is wrong: the address, the data folder, no seed in time."
 )]
 pub(crate) struct AgentArgs {
