@@ -6,12 +6,13 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use support::{Agent, swimmer, until};
-use swimmer::{Cluster, NodeId, Profile, State, block_on};
+use swimmer::{Cluster, CommandError, NodeId, Profile, State, block_on};
 
 fn agent(folder: &tempfile::TempDir) -> Agent {
     Agent::start(folder.path(), &[], &["--format", "json"])
@@ -267,10 +268,17 @@ fn a_reader_that_rests_does_not_hold_the_node_up_and_gets_a_resync() {
     let id = agent.says("id").parse().unwrap();
     // More events than the pipe and the queue of events hold together.
     for number in 0..4_000_u32 {
-        block_on(friend.send(id, format!("message {number:0100}"))).unwrap();
+        block_on(friend.broadcast(format!("message {number:0100}"))).unwrap();
+        // As fast as gossip carries them to one member.
+        std::thread::sleep(Duration::from_millis(2));
     }
-    // Over the reliable plane it is acknowledged by the node itself.
-    block_on(friend.send_reliable(id, "still there?")).unwrap();
+    // Messages to it alone wait, up to a bound, and who sends one more is told.
+    let taken = std::iter::from_fn(|| {
+        let sent = block_on(friend.send_reliable(id, "still there?"));
+        assert!(matches!(sent, Ok(()) | Err(CommandError::NoRoom)), "{sent:?}");
+        sent.ok()
+    });
+    assert!(taken.count() >= 1_024);
     let members = friend.members();
     assert_eq!(members.get(id).unwrap().state, State::Alive);
 
