@@ -73,6 +73,12 @@ impl Isolation {
         self.missed = false;
     }
 
+    /// This node was woken so much later than it had asked. While it stood still it could not hear an
+    /// answer: that was no silence of the others.
+    pub(crate) fn on_late(&mut self, late: Duration) {
+        self.answered_at = self.answered_at + late;
+    }
+
     /// A question was asked in vain.
     pub(crate) fn on_missed(&mut self) {
         self.missed = true;
@@ -84,12 +90,16 @@ impl Isolation {
         self.missed |= !answered;
     }
 
-    /// A datagram has come. At the end of a silence the hold begins anew, because what has waited
-    /// somewhere may come all at once, and the refutations are not the first of it. Returns whether a
+    /// A datagram has come, with so many others present. At the end of a silence the hold begins
+    /// anew, because what has waited somewhere may come all at once, and the refutations are not the
+    /// first of it. A few others may well be silent for a while without a fault. Returns whether a
     /// silence has ended.
-    pub(crate) fn on_spoken(&mut self, now: Instant, period: Duration) -> bool {
+    pub(crate) fn on_spoken(&mut self, now: Instant, others: usize, period: Duration) -> bool {
         let ended = self.is_silent(now, period);
-        if ended && let Some(since) = &mut self.since {
+        if ended
+            && others >= ALIVE_MIN
+            && let Some(since) = &mut self.since
+        {
             *since = now;
             self.unanswered.clear();
         }

@@ -54,6 +54,7 @@ impl Membership {
         }
         self.counters.stalls += u64::from(late > self.config.base_timeout().max(STALL_MIN));
         self.on_late(now, late);
+        self.isolation.on_late(late);
         if !self.config.stall_guard() {
             return false;
         }

@@ -24,7 +24,8 @@ impl Membership {
     pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, message: &Datagram<'_>) {
         // What this node sends to a former identity of its own comes back to it, and says nothing.
         let from_other = from != self.local.address();
-        if from_other && self.isolation.on_spoken(now, self.config.period()) {
+        let others = self.table.present();
+        if from_other && self.isolation.on_spoken(now, others, self.config.period()) {
             // What has waited in the silence does not tell how long its way is.
             self.trips.ignore_before(now);
         }
