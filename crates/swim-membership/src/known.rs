@@ -71,6 +71,12 @@ impl Known {
         matches!(self.phase, Phase::Asking { .. }) && !self.hopes.is_empty()
     }
 
+    /// Those that are asked now, and have not failed.
+    pub(crate) fn asked(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        let asking = matches!(self.phase, Phase::Asking { .. });
+        self.hopes.iter().filter(move |_| asking).copied()
+    }
+
     /// Whoever was asked here does not answer, or not as wanted.
     pub(crate) fn on_failed(&mut self, address: SocketAddr) {
         self.hopes.retain(|&hope| hope != address);

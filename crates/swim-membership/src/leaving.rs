@@ -29,7 +29,7 @@ const RELIABLE_STEP: usize = 8;
 struct Peer {
     seq: Seq,
     address: SocketAddr,
-    /// Whether it is, or was, a member; else a seed, which may have taken this node in.
+    /// Whether it is, or was, a member; else an address at which this node was joining.
     member: bool,
     rounds: u32,
 }
@@ -52,6 +52,8 @@ pub(crate) struct Leaving {
 pub(crate) struct Telling {
     pub(crate) seq: Seq,
     pub(crate) to: SocketAddr,
+    /// Whether it is a member, and may be told news.
+    pub(crate) member: bool,
     /// Whether over the reliable plane as well: datagrams were not answered.
     pub(crate) reliably: bool,
 }
@@ -100,11 +102,15 @@ impl Leaving {
         self.waiting.push(Peer { seq, address, member, rounds: 0 });
     }
 
-    /// One who leaves, too, is told, and not waited for.
-    pub(crate) fn on_told_in_passing(&mut self, address: SocketAddr) {
-        if self.told.len() < TOLD_MAX {
+    /// One who leaves, too, is told, and not waited for. Returns whether there is room for it: who is
+    /// not told by then is not answered.
+    #[must_use]
+    pub(crate) fn on_told_in_passing(&mut self, address: SocketAddr) -> bool {
+        let room = self.told.len() < TOLD_MAX && !self.is_told(address);
+        if room {
             self.told.push(address);
         }
+        room
     }
 
     /// A round begins. Returns whom to tell in it.
@@ -118,7 +124,7 @@ impl Leaving {
             let silent = peer.rounds > SILENT_ROUNDS && peer.rounds % SILENT_ROUNDS == 1;
             let reliably = silent && reliable < RELIABLE_STEP;
             reliable += usize::from(reliably);
-            Telling { seq: peer.seq, to: peer.address, reliably }
+            Telling { seq: peer.seq, to: peer.address, member: peer.member, reliably }
         };
         self.waiting.iter_mut().map(tell).collect()
     }

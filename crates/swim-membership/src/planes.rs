@@ -12,6 +12,8 @@ const IN_A_ROW: u8 = 2;
 /// After so many probes in a row that were answered over the reliable plane alone, whoever by, no
 /// datagrams get through.
 const ALL_IN_A_ROW: u8 = 3;
+/// One answer says nothing of another that came so much later.
+const LINKED: Duration = Duration::from_secs(600);
 /// How many members are watched that answer by one plane only.
 const WATCHED_MAX: usize = 256;
 
@@ -29,6 +31,8 @@ pub enum Plane {
 struct Watched {
     plane: Plane,
     since: Instant,
+    /// When it last answered so.
+    last: Instant,
     in_a_row: u8,
 }
 
@@ -96,26 +100,25 @@ impl Planes {
 
     fn on_one(&mut self, now: Instant, since: Instant, ix: MemberIx, plane: Plane) -> Look {
         if self.watched.len() == WATCHED_MAX && !self.watched.contains_key(&ix) {
-            return Look::Full;
+            self.watched.retain(|_, watched| now - watched.last < LINKED);
+            if self.watched.len() == WATCHED_MAX {
+                return Look::Full;
+            }
         }
         let all = plane == Plane::Reliable && self.in_a_row >= ALL_IN_A_ROW;
-        let fresh = Watched { plane, since: since.min(now), in_a_row: 0 };
+        let fresh = Watched { plane, since: since.min(now), last: now, in_a_row: 0 };
         let watched = self.watched.entry(ix).or_insert(fresh);
-        if watched.plane != plane {
-            // What worked then does not now: neither is the only one.
+        if watched.plane != plane || now - watched.last >= LINKED {
+            // What worked then does not now, or it is too long ago: neither is the only one.
             *watched = fresh;
         }
+        watched.last = now;
         let before = watched.in_a_row;
         watched.in_a_row = if all { IN_A_ROW } else { (before + 1).min(IN_A_ROW) };
         let new = before < IN_A_ROW && watched.in_a_row == IN_A_ROW;
         let tell = new && !(all && self.told);
         self.told |= all && tell;
         if tell { Look::Tell(plane, watched.since) } else { Look::Nothing }
-    }
-
-    /// Whether any member is watched: none is where both planes work.
-    pub(crate) fn is_watching(&self) -> bool {
-        !self.watched.is_empty()
     }
 
     /// Whether this member is known to answer by this plane only.

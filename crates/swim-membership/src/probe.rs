@@ -267,7 +267,7 @@ impl Probes {
         }
     }
 
-    /// A probe has failed; its ack may still come.
+    /// A probe has ended without an ack by datagram; that may still come.
     pub(crate) fn on_over(&mut self, probe: &Probe) {
         for (seq, sent_at) in probe.pings() {
             if self.over.len() == OVER_MAX {

@@ -8,8 +8,8 @@ use core::time::Duration;
 use std::collections::BTreeSet;
 
 use support::{Bench, Say, address, datagrams, events, exchanges, id, ms, seconds, told};
-use swim_membership::{Action, Ask, EventKind, Tell};
-use swim_proto::{Datagram, Incarnation, RefusalReason, Seq, State};
+use swim_membership::{Action, Ask, EventKind, Source, Tell, Via};
+use swim_proto::{Datagram, Incarnation, Part, RefusalReason, Seq, State};
 
 fn leaves(actions: &[Action]) -> Vec<(std::net::SocketAddr, Datagram<'static>)> {
     let sent = datagrams(actions).into_iter().map(|(to, message, _)| (to, message));
@@ -176,6 +176,45 @@ fn l2_a_leaver_answers_the_leave_of_one_that_it_has_not_told_with_its_own_once()
     );
     bench.receive(other, leave_of(other));
     assert!(datagrams(&bench.drain()).is_empty(), "and it acknowledges none");
+}
+
+#[test]
+fn l2_a_forged_leave_makes_a_leaver_send_no_more_than_came_and_once() {
+    let mut bench = Bench::of(20);
+    bench.machine.leave(bench.now);
+    let told = leaves(&bench.drain());
+    let other = (1..=20).find(|&n| !told.iter().any(|(to, _)| *to == address(n))).unwrap();
+    // An incarnation that nobody believes: the member stays.
+    let forged = Datagram::Leave { seq: Seq(3), id: id(other), incarnation: Incarnation(1 << 40) };
+    bench.receive(9, forged);
+    let answer = datagrams(&bench.drain());
+    assert!(matches!(answer[..], [(_, Datagram::Leave { .. }, Tell::NoLonger)]), "{answer:?}");
+    bench.receive(9, forged);
+    assert!(datagrams(&bench.drain()).is_empty());
+}
+
+#[test]
+fn l2_two_members_at_one_address_are_one_peer() {
+    let mut bench = Bench::of(1);
+    let record = support::record(1, &[]);
+    let source = Source { address: address(1), via: Via::Gossip };
+    let (id, incarnation) = (id(2), Incarnation(1));
+    let part = Part::Alive { id, incarnation, record: record.as_bytes() };
+    bench.machine.handle_part(bench.now, source, &part);
+    bench.drain();
+    bench.machine.leave(bench.now);
+    assert_eq!(leaves(&bench.drain()).len(), 1);
+    bench.hear(Say::Left(2, 1));
+    assert_eq!(left(&bench.pass(ms(900))), None, "the other one there is waited for");
+}
+
+#[test]
+fn j2_an_answer_to_the_join_of_a_life_that_has_ended_is_none() {
+    let mut bench = Bench::new();
+    bench.machine.join(bench.now, &[address(1)]);
+    bench.pass(ms(1));
+    bench.machine.leave(bench.now);
+    assert!(!bench.machine.handle_joined(address(1), false));
 }
 
 #[test]

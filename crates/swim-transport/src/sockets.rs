@@ -76,7 +76,11 @@ pub(crate) fn asking_socket(
     limit_segments(&socket, segment_bytes_max);
     let any = local.ip().is_unspecified() || local.is_ipv4() != to.is_ipv4();
     if !any && local.ip().is_loopback() == to.ip().is_loopback() {
-        socket.bind(&SocketAddr::new(local.ip(), 0).into())?;
+        // With its scope, if it has one. Where no port is left there, the system may choose another
+        // address rather than not ask at all.
+        let mut from = local;
+        from.set_port(0);
+        let _ = socket.bind(&from.into());
     }
     Ok(TcpSocket::from_std_stream(socket.into()))
 }

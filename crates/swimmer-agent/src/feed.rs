@@ -56,14 +56,12 @@ impl Feed {
         self.deeds.try_recv().ok()
     }
 
-    /// What has come already, changes first.
+    /// What has come already, changes first, and what the agent does last: it may follow from them.
     pub(crate) fn try_next(&mut self) -> Option<Item> {
-        if let Some(deed) = self.try_deed() {
-            return Some(Item::Deed(deed));
-        }
         let update = self.events.try_recv().map(Item::Update);
         let message = update.or_else(|_| self.messages.try_recv().map(Item::Message));
-        message.or_else(|_| self.notices.try_recv().map(Item::Notice)).ok()
+        let notice = message.or_else(|_| self.notices.try_recv().map(Item::Notice)).ok();
+        notice.or_else(|| self.try_deed().map(Item::Deed))
     }
 
     /// Waits for what comes next, blocking this thread; `None`: the node was stopped.
@@ -71,10 +69,10 @@ impl Feed {
         block_on(async {
             tokio::select! {
                 biased;
-                Some(deed) = self.deeds.recv() => Some(Item::Deed(deed)),
                 update = self.events.recv() => update.map(Item::Update),
                 Some(message) = self.messages.recv() => Some(Item::Message(message)),
                 Some(notice) = self.notices.recv() => Some(Item::Notice(notice)),
+                Some(deed) = self.deeds.recv() => Some(Item::Deed(deed)),
             }
         })
     }

@@ -40,7 +40,7 @@ impl Printer {
         let start = feed.events.snapshot().clone();
         let mut view = View::new(&start);
         // The start goes before all others.
-        while let Some(deed) = feed.try_deed() {
+        if let Some(deed) = feed.try_deed() {
             self.deed(out, &deed, &view)?;
         }
         // Met before this began to listen.
@@ -52,8 +52,11 @@ impl Printer {
                 Some(item) => item,
                 None => {
                     self.pause(out, &view)?;
-                    let Some(item) = feed.next() else { return Ok(()) };
-                    item
+                    // At the end something may be left in the other streams.
+                    match feed.next().or_else(|| feed.try_next()) {
+                        Some(item) => item,
+                        None => return Ok(()),
+                    }
                 }
             };
             match item {

@@ -109,6 +109,7 @@ async fn run(args: AgentArgs) -> ExitCode {
             (Ending { why: "conflict", exit_code: CONFLICT, leaves: false }, Some(printing))
         }
     };
+    signals.ignore_hang_up();
     say_deed(&done, Deed::Stopping { why: ending.why, exit_code: ending.exit_code });
     tokio::select! {
         code = signals.next() => ExitCode::from(code),

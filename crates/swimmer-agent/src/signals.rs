@@ -50,6 +50,16 @@ impl Signals {
         }
     }
 
+    /// A terminal that closes sends SIGHUP more than once, and ends the input besides: once this
+    /// program leaves, that tells it nothing.
+    pub(crate) fn ignore_hang_up(&mut self) {
+        #[cfg(unix)]
+        {
+            // The signal stays taken, so that it does not end the program.
+            self.hang_up = None;
+        }
+    }
+
     /// The exit code that stands for the signal that comes next.
     #[cfg(unix)]
     pub(crate) async fn next(&mut self) -> u8 {

@@ -346,7 +346,8 @@ impl Cluster {
     /// As [`join`](Self::join), and waits or fails as the policy says.
     ///
     /// # Errors
-    /// As [`join`](Self::join), and when no seed has answered in time, if that was asked for.
+    /// As [`join`](Self::join); when no seed has answered in time, if that was asked for; and when
+    /// another call has replaced the seeds meanwhile, or the node leaves.
     pub async fn join_with(
         &self,
         policy: JoinPolicy,

@@ -333,8 +333,6 @@ impl Membership {
             self.trips.sample(target, sent_at, now);
             self.isolation.on_heard(target);
             self.on_answered_by_plane(now, target, Some(Plane::Datagrams));
-        } else {
-            self.on_ack_of_the_past(now, from);
         }
     }
 

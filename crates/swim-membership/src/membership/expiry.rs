@@ -31,8 +31,7 @@ impl Membership {
             return Standing::Connected;
         }
         let (period, hold) = (self.config.period(), self.config.isolation_hold());
-        let alive = self.table.present() - self.suspicions.len();
-        let standing = self.isolation.look(now, alive, period, hold);
+        let standing = self.isolation.look(now, self.table.alive(), period, hold);
         if standing == Standing::Connected && self.isolation.is_reported() {
             self.on_reconnected(now);
         }

@@ -66,16 +66,21 @@ impl Membership {
         };
         table.choose_present(leaving.wanted(), &mut self.rng, eligible, &mut members);
         for ix in members.drain(..) {
-            leaving.add(self.probes.next_seq(), self.address(ix), true);
+            // Two members may be said to be at one address.
+            if !leaving.is_told(self.address(ix)) {
+                leaving.add(self.probes.next_seq(), self.address(ix), true);
+            }
         }
         self.scratch = members;
     }
 
-    /// While no seed has answered the join, one that has not refused may have taken this node in already.
+    /// While nobody has answered the join, one that was asked and has not refused may have taken this
+    /// node in already.
     fn add_seeds(&mut self, leaving: &mut Leaving) {
         let room = leaving.wanted().min(SEEDS_TOLD_MAX);
-        let seeds = self.seeds.unclear().filter(|&seed| !leaving.is_told(seed));
-        let seeds: Vec<SocketAddr> = seeds.take(room).collect();
+        let asked = self.seeds.unclear().chain(self.known.asked());
+        let asked = asked.filter(|&seed| !leaving.is_told(seed));
+        let seeds: Vec<SocketAddr> = asked.take(room).collect();
         for seed in seeds {
             leaving.add(self.probes.next_seq(), seed, false);
         }
@@ -115,7 +120,8 @@ impl Membership {
         let (id, incarnation, until) = (self.local.id, self.local.incarnation, leaving.until());
         for telling in leaving.begin_round(now) {
             let (seq, to) = (telling.seq, telling.to);
-            self.send(to, Datagram::Leave { seq, id, incarnation }, Tell::News);
+            let tell = if telling.member { Tell::News } else { Tell::Nothing };
+            self.send(to, Datagram::Leave { seq, id, incarnation }, tell);
             if telling.reliably {
                 let ask = Ask::Leave { seq, incarnation, until };
                 self.actions.push_back(Action::Exchange { to, ask });
@@ -189,16 +195,15 @@ impl Membership {
     ) {
         let Some(leaver) = self.table.find(id) else { return };
         let address = self.address(leaver);
-        let tell = match self.table.held(leaver).claim().state.is_present() {
-            true => Tell::News,
-            false => Tell::NoLonger,
-        };
+        let was_present = self.table.held(leaver).claim().state.is_present();
         let source = Source { address: from, via: Via::Gossip };
         self.on_left(now, source, Subject::Full(id), incarnation);
+        // It is believed: else anybody could make this node send, in that member's name.
+        let has_left = !self.table.held(leaver).claim().state.is_present();
+        let tell = if was_present && has_left { Tell::News } else { Tell::NoLonger };
         if let Some(leaving) = &mut self.leaving
-            && !leaving.is_told(address)
+            && leaving.on_told_in_passing(address)
         {
-            leaving.on_told_in_passing(address);
             let seq = self.probes.next_seq();
             let (id, incarnation) = (self.local.id, self.local.incarnation);
             self.send(address, Datagram::Leave { seq, id, incarnation }, tell);
@@ -218,7 +223,11 @@ impl Membership {
     /// A member has left. One who leaves does not wait for it.
     pub(super) fn on_member_left(&mut self, ix: MemberIx) {
         let address = self.address(ix);
-        if let Some(leaving) = &mut self.leaving {
+        let table = &self.table;
+        let other = |other: MemberIx| table.held(other).record().address() == address;
+        if let Some(leaving) = &mut self.leaving
+            && !table.present_members().any(other)
+        {
             leaving.on_left(address);
         }
     }

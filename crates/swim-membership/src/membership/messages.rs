@@ -81,6 +81,11 @@ impl Membership {
             self.counters.pings_misdirected += 1;
             return;
         }
+        if asker == self.local.tiny && self.local.rival.has_asked(seq) {
+            // The other process is said to be at an address of this one.
+            self.counters.pings_misdirected += 1;
+            return;
+        }
         let known = self.held_at(asker, from);
         let present = known.is_some_and(|ix| self.table.held(ix).claim().state.is_present());
         if let Some(ix) = known.filter(|_| present) {
@@ -145,7 +150,11 @@ impl Membership {
     /// The reliable plane has answered a probe's ping.
     pub fn handle_reliable_ack(&mut self, now: Instant, seq: Seq) {
         match self.probes.take(seq) {
-            Some(probe) => self.on_probe_answered(now, None, seq, &probe),
+            Some(probe) => {
+                self.on_probe_answered(now, None, seq, &probe);
+                // A datagram's ack may still come, and shows that datagrams get through (E8).
+                self.probes.on_over(&probe);
+            }
             None => self.counters.acks_unexpected += 1,
         }
     }

@@ -57,17 +57,6 @@ impl Membership {
         }
     }
 
-    /// An ack has come after its probe was answered over the reliable plane: datagrams get through, late.
-    pub(super) fn on_ack_of_the_past(&mut self, now: Instant, from: SocketAddr) {
-        if !self.planes.is_watching() {
-            return;
-        }
-        let member = self.table.present_members().find(|&ix| self.address(ix) == from);
-        if let Some(ix) = member {
-            self.on_answered_by_plane(now, ix, Some(Plane::Datagrams));
-        }
-    }
-
     /// An exchange that was to compare tables has failed, with whoever is at this address.
     pub fn handle_exchange_failed(&mut self, now: Instant, to: SocketAddr) {
         let member = self.table.present_members().find(|&ix| self.address(ix) == to);

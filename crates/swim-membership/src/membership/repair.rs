@@ -32,6 +32,10 @@ impl Membership {
     /// answered tells the others; so do we, for in a small cluster each tells only a few times, and
     /// whom it misses would learn of us late. Returns whether it is the first answer.
     pub fn handle_joined(&mut self, seed: SocketAddr, reflected: bool) -> bool {
+        if self.has_left() {
+            // The answer is to a join of the life that has ended.
+            return false;
+        }
         if reflected {
             self.seeds.forget(seed);
             self.known.remove(seed);

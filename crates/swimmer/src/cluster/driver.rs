@@ -317,6 +317,8 @@ impl<T: Transport> Driver<T> {
     /// that looks them up.
     fn join(&mut self, seeds: Seeds, policy: JoinPolicy, done: Done<()>) {
         self.stop_resolving();
+        // It replaces an earlier join, and whoever waits for that one.
+        self.joins.end(&Err(CommandError::NotJoined), &mut self.withheld);
         let now = self.clocks.now();
         self.node.join(now, &[]);
         if !seeds.is_empty() {
@@ -333,8 +335,6 @@ impl<T: Transport> Driver<T> {
                 self.resolver = Some(tokio::spawn(finder.run(sink)));
             }
         }
-        // Nobody takes how an earlier join stood for how this one does.
-        self.mirror.note_progress(self.progress());
         self.joins.add(policy, done, &mut self.withheld);
     }
 

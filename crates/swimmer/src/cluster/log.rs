@@ -130,12 +130,16 @@ impl<T: Clone> Reader<T> {
 
     /// The next; `None`: there is none any more.
     pub(super) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Next<T>>> {
+        // A waker may own what waits, readers of this log included: it is made and dropped without the lock.
+        let waker = context.waker().clone();
         let mut state = self.log.lock();
         match Self::next_of(&state, &mut self.next) {
             Ok(next) => Poll::Ready(Some(next)),
             Err(TryRecvError::Ended) => Poll::Ready(None),
             Err(TryRecvError::Empty) => {
-                state.waiting.insert(self.number, context.waker().clone());
+                let replaced = state.waiting.insert(self.number, waker);
+                drop(state);
+                drop(replaced);
                 Poll::Pending
             }
         }
@@ -160,7 +164,8 @@ impl<T: Clone> Reader<T> {
 
 impl<T> Drop for Reader<T> {
     fn drop(&mut self) {
-        self.log.lock().waiting.remove(&self.number);
+        let waker = self.log.lock().waiting.remove(&self.number);
+        drop(waker);
     }
 }
 

@@ -116,12 +116,16 @@ impl Messages {
     }
 
     fn poll_recv(&mut self, context: &mut Context<'_>) -> Poll<Option<Message>> {
+        // A waker may own what waits: it is made and dropped without the lock.
+        let waker = context.waker().clone();
         let mut state = self.inbox.lock();
         match Self::take(&mut state) {
             Ok(message) => Poll::Ready(Some(message)),
             Err(TryRecvError::Ended) => Poll::Ready(None),
             Err(TryRecvError::Empty) => {
-                state.waiting.insert(self.number, context.waker().clone());
+                let replaced = state.waiting.insert(self.number, waker);
+                drop(state);
+                drop(replaced);
                 Poll::Pending
             }
         }
@@ -151,13 +155,14 @@ impl Drop for Messages {
     fn drop(&mut self) {
         let mut state = self.inbox.lock();
         state.readers -= 1;
-        state.waiting.remove(&self.number);
+        let waker = state.waiting.remove(&self.number);
         let mut unread = VecDeque::new();
         if state.readers == 0 {
             unread = std::mem::take(&mut state.queue);
             state.bytes = 0;
         }
         drop(state);
+        drop(waker);
         self.mirror.count(|counters| counters.messages_unread += unread.len() as u64);
     }
 }

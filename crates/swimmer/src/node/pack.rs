@@ -59,10 +59,17 @@ impl Packer<Broadcast> for Writer<'_> {
             return Packed::Done;
         }
         let Some(part) = self.membership.part(who) else { return Packed::Gone };
+        if self.membership.has_left() && !matches!(part, Part::Left { .. }) {
+            // Who leaves passes on that others leave, and nothing else (L2).
+            return Packed::Gone;
+        }
         self.push(&part, until)
     }
 
     fn pack_broadcast(&mut self, broadcast: &Broadcast, until: usize) -> Packed {
+        if self.membership.has_left() {
+            return Packed::Gone;
+        }
         let Broadcast { origin, key, payload } = broadcast;
         self.push(&Part::Broadcast { origin: *origin, key: *key, payload }, until)
     }

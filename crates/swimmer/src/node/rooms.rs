@@ -63,14 +63,16 @@ impl Rooms {
             self.rooms.push(Room { to, bytes, bytes_max, answered: false, until });
             return false;
         };
-        if room.answered {
+        // Once a failure that follows answers: a peer that is down for a while fails again and again.
+        let blamed = std::mem::replace(&mut room.answered, false);
+        if blamed {
             room.bytes_max = (room.bytes / 2).max(FRAME_BYTES_TINY);
+            room.until = until;
         }
         let next =
             if room.bytes > FRAME_BYTES_SMALL { FRAME_BYTES_SMALL } else { FRAME_BYTES_TINY };
         room.bytes = next.min(room.bytes_max);
-        room.until = until;
-        room.answered
+        blamed
     }
 
     /// A round with this address was answered: the next may be twice as long.
