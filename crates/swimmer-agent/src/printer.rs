@@ -52,11 +52,8 @@ impl Printer {
                 Some(item) => item,
                 None => {
                     self.pause(out, &view)?;
-                    // At the end something may be left in the other streams.
-                    match feed.next().or_else(|| feed.try_next()) {
-                        Some(item) => item,
-                        None => return Ok(()),
-                    }
+                    let Some(item) = feed.next() else { return Ok(()) };
+                    item
                 }
             };
             match item {
