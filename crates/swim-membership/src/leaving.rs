@@ -24,7 +24,7 @@ const TOLD_MAX: usize = 256;
 const SILENT_ROUNDS: u32 = 2;
 const RELIABLE_STEP: usize = 8;
 
-/// One who was told and has not answered.
+/// A peer that was told and has not answered.
 #[derive(Clone, Debug)]
 struct Peer {
     seq: Seq,
@@ -102,8 +102,8 @@ impl Leaving {
         self.waiting.push(Peer { seq, address, member, rounds: 0 });
     }
 
-    /// One who leaves, too, is told, and not waited for. Returns whether there is room for it: who is
-    /// not told by then is not answered.
+    /// A member that leaves, too, is told, and not waited for. Returns whether there is room for it: if
+    /// not, it is not answered.
     #[must_use]
     pub(crate) fn on_told_in_passing(&mut self, address: SocketAddr) -> bool {
         let room = self.told.len() < TOLD_MAX && !self.is_told(address);

@@ -441,6 +441,11 @@ impl Membership {
         self.held_at(tiny, address).filter(|&ix| self.table.held(ix).claim().state.is_present())
     }
 
+    /// A present member whose record names this address. The look through the table is long.
+    fn present_with(&self, address: SocketAddr) -> Option<MemberIx> {
+        self.table.present_members().find(|&ix| self.address(ix) == address)
+    }
+
     fn held_at(&self, tiny: TinyId, address: SocketAddr) -> Option<MemberIx> {
         self.table.find_tiny_at(tiny, address)
     }

@@ -163,7 +163,7 @@ impl Membership {
             return;
         }
         if !self.is_reachable(target) {
-            // Whoever has this address here is another (J4).
+            // Here this address belongs to another host (J4).
             self.counters.addresses_unusable += 1;
             return;
         }

@@ -33,7 +33,7 @@ impl Membership {
         if !self.is_isolated() {
             return;
         }
-        if let Some(ix) = self.table.present_members().find(|&ix| self.address(ix) == from) {
+        if let Some(ix) = self.present_with(from) {
             self.isolation.on_heard(ix);
         }
     }

@@ -12,7 +12,7 @@ use crate::relay::Relays;
 use crate::table::MemberIx;
 use crate::time::Instant;
 
-/// How many others that have just left one who leaves tells of.
+/// A node that leaves tells of so many others that have just left.
 const YOUNG_MAX: usize = 256;
 /// Seeds that are told while no seed has answered, members included.
 const SEEDS_TOLD_MAX: usize = 5;
@@ -44,7 +44,7 @@ impl Membership {
         self.local.state == State::Left
     }
 
-    /// Those who have left a moment ago may count on this node to tell it; who ends passes it on.
+    /// Members that have left a moment ago may count on this node to tell it, so it passes that on.
     fn tell_young_leaves(&mut self, now: Instant) {
         let (age, young) = (self.config.tombstone_age(), self.config.leave_timeout() * 2);
         let table = &self.table;
@@ -86,7 +86,7 @@ impl Membership {
         }
     }
 
-    /// Nobody is probed, relayed or suspected by one who has left.
+    /// A node that has left probes, relays and suspects nobody.
     fn stop_watching(&mut self) {
         self.probes.clear();
         self.relays = Relays::default();
@@ -115,18 +115,23 @@ impl Membership {
         }
     }
 
-    /// The leave carries what this node knows of others that leave: who ends passes it on.
+    /// The leave carries what this node knows of others that leave.
     fn tell_leave(&mut self, now: Instant, leaving: &mut Leaving) {
-        let (id, incarnation, until) = (self.local.id, self.local.incarnation, leaving.until());
+        let (incarnation, until) = (self.local.incarnation, leaving.until());
         for telling in leaving.begin_round(now) {
             let (seq, to) = (telling.seq, telling.to);
             let tell = if telling.member { Tell::News } else { Tell::Nothing };
-            self.send(to, Datagram::Leave { seq, id, incarnation }, tell);
+            self.send_leave(to, seq, tell);
             if telling.reliably {
                 let ask = Ask::Leave { seq, incarnation, until };
                 self.actions.push_back(Action::Exchange { to, ask });
             }
         }
+    }
+
+    fn send_leave(&mut self, to: SocketAddr, seq: Seq, tell: Tell) {
+        let (id, incarnation) = (self.local.id, self.local.incarnation);
+        self.send(to, Datagram::Leave { seq, id, incarnation }, tell);
     }
 
     /// Ends the leave if nobody is left to be told.
@@ -205,31 +210,27 @@ impl Membership {
             && leaving.on_told_in_passing(address)
         {
             let seq = self.probes.next_seq();
-            let (id, incarnation) = (self.local.id, self.local.incarnation);
-            self.send(address, Datagram::Leave { seq, id, incarnation }, tell);
+            self.send_leave(address, seq, tell);
         }
         self.end_leave_if_told(now);
     }
 
     /// A member that has not heard of the leave yet asks whether this node is there.
     fn on_ping_left(&mut self, from: SocketAddr) {
-        if self.table.present_members().any(|ix| self.address(ix) == from) {
-            let (seq, id) = (self.probes.next_seq(), self.local.id);
-            let incarnation = self.local.incarnation;
-            self.send(from, Datagram::Leave { seq, id, incarnation }, Tell::Nothing);
+        if self.present_with(from).is_some() {
+            let seq = self.probes.next_seq();
+            self.send_leave(from, seq, Tell::Nothing);
         }
     }
 
-    /// A member has left. One who leaves does not wait for it.
+    /// A member has left. A node that leaves does not wait for it.
     pub(super) fn on_member_left(&mut self, ix: MemberIx) {
+        let Some(mut leaving) = self.leaving.take() else { return };
         let address = self.address(ix);
-        let table = &self.table;
-        let other = |other: MemberIx| table.held(other).record().address() == address;
-        if let Some(leaving) = &mut self.leaving
-            && !table.present_members().any(other)
-        {
+        if self.present_with(address).is_none() {
             leaving.on_left(address);
         }
+        self.leaving = Some(leaving);
     }
 
     /// A peer leaves, in a datagram.

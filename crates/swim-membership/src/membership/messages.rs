@@ -311,6 +311,6 @@ impl Membership {
         }
         self.answered.push(to);
         // The look through the table is dear, so that it comes last: at most 64 times a period.
-        self.table.present_members().any(|ix| self.address(ix) == to)
+        self.present_with(to).is_some()
     }
 }

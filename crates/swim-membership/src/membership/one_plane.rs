@@ -2,6 +2,7 @@
 //! carry goes over the other.
 
 use core::net::SocketAddr;
+use core::time::Duration;
 
 use super::Membership;
 use crate::action::{Action, Ask};
@@ -41,7 +42,7 @@ impl Membership {
             Look::Tell(plane, since) => {
                 let (id, address) = (self.table.held(ix).id, self.address(ix));
                 let ago = now - since;
-                let unix = core::time::Duration::from_micros(self.clock.unix_micros(now));
+                let unix = Duration::from_micros(self.clock.unix_micros(now));
                 let since = unix.saturating_sub(ago);
                 self.actions.push_back(Action::OnePlane { id, address, plane, since });
             }
@@ -57,10 +58,9 @@ impl Membership {
         }
     }
 
-    /// An exchange that was to compare tables has failed, with whoever is at this address.
+    /// An exchange that was to compare tables has failed, with the member at this address.
     pub fn handle_exchange_failed(&mut self, now: Instant, to: SocketAddr) {
-        let member = self.table.present_members().find(|&ix| self.address(ix) == to);
-        if let Some(ix) = member {
+        if let Some(ix) = self.present_with(to) {
             self.planes.on_exchange_failed(now, ix);
         }
     }

@@ -44,7 +44,7 @@ impl Membership {
         let by_seed = self.seeds.on_answer();
         let first = self.known.on_answer() || by_seed;
         if first {
-            // What was equal before says nothing of the table of whoever has answered.
+            // What was equal before says nothing of the table of the member that has answered.
             self.agreement.take_equal();
             self.actions.push_back(Action::Joined { seed });
             self.tell_own_news();
@@ -128,7 +128,7 @@ impl Membership {
     }
 
     fn choose_absent_seed(&mut self) -> Option<SocketAddr> {
-        let present = |seed| self.table.present_members().any(|ix| self.address(ix) == seed);
+        let present = |seed| self.present_with(seed).is_some();
         let seeds = self.seeds_to_heal().iter().copied();
         let absent: Vec<SocketAddr> = seeds.filter(|&seed| !present(seed)).collect();
         absent.choose(&mut self.rng).copied()

@@ -98,7 +98,7 @@ impl Membership {
                 self.agreement.on_repaired_in_vain(now, period, wait_max);
             }
             (Ask::Repair, SyncEnd::Equal | SyncEnd::Changed) => self.agreement.on_repaired(now),
-            // Whoever has taken this node in has not told all: somebody else is asked soon.
+            // The member that has taken this node in has not told all: another is asked soon.
             (Ask::Join, SyncEnd::InVain) => {
                 self.sync_at = self.sync_at.min(now + self.config.period())
             }
